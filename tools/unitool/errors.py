@@ -1,0 +1,53 @@
+"""Errors that a user can act on: one sentence and a hint. Anything else is a bug and keeps its traceback."""
+
+from __future__ import annotations
+
+
+class UnitoolError(Exception):
+    """Something the user can mend: `message` says what is wrong, `hint` what to do next."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        """Both are single sentences without a trailing newline."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(UnitoolError):
+    """The call itself is wrong (exit code 2)."""
+
+
+class BoardError(UnitoolError):
+    """A board folder is missing or says something that cannot be."""
+
+
+class AppError(UnitoolError):
+    """An application folder is missing or its app.toml says something that cannot be."""
+
+
+class BuildError(UnitoolError):
+    """Compiling, linking or proving an image failed."""
+
+
+class SetupError(UnitoolError):
+    """The machine lacks something that unitool needs."""
+
+
+class FormatError(UnitoolError):
+    """Bytes are not what their format demands."""
+
+
+class SigningError(UnitoolError):
+    """A key is missing, unreadable or of the wrong kind."""
+
+
+class EmulatorError(UnitoolError):
+    """The emulated board could not start, or died."""
+
+
+class FlashError(UnitoolError):
+    """Writing to a board failed or was refused."""
+
+
+class ServerError(UnitoolError):
+    """The update server refused, or could not be reached."""

@@ -1,0 +1,20 @@
+"""Where things are: the checkout that this package runs from, and the cache outside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def checkout() -> Path:
+    """Return the folder with firmware/, hal/ and boards/."""
+    return Path(__file__).resolve().parents[2]
+
+
+def cache() -> Path:
+    """Return the cache folder: $UNITOOL_CACHE, else unitool's under the user's cache."""
+    chosen = os.environ.get("UNITOOL_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "unitool"
