@@ -64,8 +64,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
     def line(cells: Sequence[str]) -> str:
         parts = (
-            c.rjust(w) if n else c.ljust(w)
-            for c, w, n in zip(cells, widths, numeric, strict=True)
+            c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)
         )
         return "  ".join(parts).rstrip()
 
@@ -89,7 +88,7 @@ def run(
     """Run a program, its output captured as text. `check`: CalledProcessError when it fails."""
     words = [str(w) for w in command]
     detail("$ " + shlex.join(words))
-    return subprocess.run(  # noqa: S603 - a list, never a shell
+    return subprocess.run(
         words, cwd=cwd, check=check, env=env, timeout=timeout_s, capture_output=True, text=True
     )
 

@@ -228,14 +228,14 @@ def _from_upstream(source: Source, scratch: Path) -> tuple[Path, Provenance]:
         _unzip_text(archive, unpacked)
     else:
         with tarfile.open(archive) as tar:
-            tar.extractall(unpacked)  # noqa: S202 - its sum was just found to be the pinned one
+            tar.extractall(unpacked)
     return next(unpacked.iterdir()), Provenance(origin="upstream", version=source.version)
 
 
 def _download(url: str, to: Path) -> None:
     try:
         with (
-            urllib.request.urlopen(url, timeout=60) as response,  # noqa: S310 - pinned https URL
+            urllib.request.urlopen(url, timeout=60) as response,
             to.open("wb") as file,
             tqdm(
                 total=int(response.headers.get("Content-Length") or 0) or None,

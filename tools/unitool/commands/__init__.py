@@ -1,1 +1,1 @@
-"""unitool."""
+"""One thin file for each command; cli.py finds them by name."""

@@ -1,0 +1,30 @@
+# The front door. Every target prepares the machine first; that costs nothing when it is ready.
+# BOARDS="mps2-an385 virt-rv32" limits demo, test and bench to the boards named.
+export BOARDS
+PYTHON = .venv/bin/python
+
+.PHONY: help setup demo test lint format bench size
+
+help: ## Print this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup: ## Install what is missing: system packages, .venv, third-party sources
+	@tools/bootstrap
+
+demo: setup ## The whole story on emulated boards: build, sign, boot, update, roll back
+	@$(PYTHON) tools/demo.py
+
+test: setup lint ## Prove it: unit, property, fuzz, power-cut, QEMU and end-to-end tests
+	@$(PYTHON) -m pytest
+
+lint: setup ## Format and types: ruff, mypy, clang-format
+	@$(PYTHON) tools/lint.py
+
+format: setup ## Format Python and C in place
+	@.venv/bin/ruff format -q . && .venv/bin/ruff check -q --fix . && git ls-files '*.c' '*.h' '*.cpp' | xargs .venv/bin/clang-format -i
+
+bench: setup ## Measure sizes, instructions and bytes; write build/bench.json
+	@$(PYTHON) tools/bench.py
+
+size: setup ## What the working tree costs in flash and RAM against the last commit
+	@.venv/bin/unitool size --diff HEAD

@@ -1,0 +1,66 @@
+"""The command line: finds commands/*.py by name, turns errors into a sentence, a hint and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from unitool import __version__, output
+from unitool.errors import UnitoolError, UsageError
+
+_COMMANDS = Path(__file__).parent / "commands"
+
+
+class _Lazy(click.Group):
+    """Imports a command's module when it is called, so that the tool starts at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(
+            path.stem.replace("_", "-")
+            for path in _COMMANDS.glob("*.py")
+            if not path.stem.startswith("_")
+        )
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"unitool.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="unitool")
+@click.option("-v", "--verbose", is_flag=True, help="Show the commands that unitool runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+def command(verbose: bool, as_json: bool) -> None:
+    """Build, sign, flash, watch and update firmware for connected ARM and RISC-V devices.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+    output.configure(verbose=verbose, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; the one place that catches UnitoolError."""
+    try:
+        command.main(args=_globals_first(sys.argv[1:]), prog_name="unitool")
+    except UnitoolError as error:
+        click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+        if error.hint:
+            click.echo(click.style("  hint: ", fg="cyan") + error.hint, err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _globals_first(arguments: list[str]) -> list[str]:
+    """Accept -v and --json behind the command too, where people type them."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    ours = [a for a in arguments[:end] if a in ("-v", "--verbose", "--json")]
+    rest = [a for a in arguments[:end] if a not in ("-v", "--verbose", "--json")]
+    return ours + rest + arguments[end:]
