@@ -1,4 +1,4 @@
-"""The command line: finds commands/*.py by name, turns errors into a sentence, a hint and an exit code."""
+"""The command line: commands/*.py by name; errors become a sentence, a hint, an exit code."""
 
 from __future__ import annotations
 

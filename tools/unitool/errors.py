@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one sentence and a hint. Anything else is a bug and keeps its traceback."""
+"""Errors that a user can act on: a sentence and a hint. Anything else keeps its traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user sees: plain lines, tables, JSON for machines, and the commands behind them under -v."""
+"""What the user sees: lines, tables, JSON for machines, and the commands behind them."""
 
 from __future__ import annotations
 

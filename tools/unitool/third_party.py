@@ -1,4 +1,4 @@
-"""Third-party C sources: fetched once into the cache, pinned by SHA-256, from the distribution first."""
+"""Third-party C sources: pinned by SHA-256, fetched once, from the distribution first."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def _apt_options(suite: str, scratch: Path) -> list[str]:
 
 
 def _debian_mirrors(suite: str) -> Iterator[str]:
-    """Yield `URI suite component` for Debian's main archive, from this machine's own configuration."""
+    """Yield `URI suite component` for Debian's main archive, as this machine has it."""
     listed = output.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"],
         check=False,
@@ -253,7 +253,7 @@ def _download(url: str, to: Path) -> None:
 
 
 def _unzip_text(archive: Path, to: Path) -> None:
-    """Unpack, turning the CRLF line ends of text files into LF, as the project's repository has them."""
+    """Unpack with the LF line ends that the project's repository has."""
     with zipfile.ZipFile(archive) as bundle:
         for entry in bundle.infolist():
             path = Path(bundle.extract(entry, to))
