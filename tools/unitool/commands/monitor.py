@@ -1,0 +1,74 @@
+"""unitool monitor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from serial.tools import list_ports
+
+from unitool import monitor, output
+from unitool.errors import UsageError
+
+
+@click.command()
+@click.option("-p", "--port", help="Serial port or URL (/dev/ttyACM0, socket://host:port, …).")
+@click.option("-b", "--board", help="Emulated board that runs: its console.")
+@click.option("--baud", default=115200, show_default=True, help="Bits per second.")
+@click.option("--timestamps", is_flag=True, help="Start each line with the time.")
+@click.option("--log", type=click.Path(path_type=Path), help="Append all output to this file.")
+@click.option("--no-reconnect", is_flag=True, help="End when the port is lost.")
+@click.option(
+    "-C", "--app", "folder", type=click.Path(path_type=Path), default=Path(), help="App's folder."
+)
+def command(
+    port: str | None,
+    board: str | None,
+    baud: int,
+    timestamps: bool,
+    log: Path | None,
+    no_reconnect: bool,
+    folder: Path,
+) -> None:
+    """Show a board's console. Ctrl-] leaves, Ctrl-T opens the menu."""
+    if board:
+        path = folder / "build" / board / "state" / "console.sock"
+        name = f"{board}'s console"
+
+        def opener() -> monitor.Port:
+            return monitor.UnixPort(path)
+    else:
+        url = port or _only_port()
+        name = url
+
+        def opener() -> monitor.Port:
+            return monitor.SerialPort(url, baud)
+
+    output.say(f"{name}: Ctrl-] leaves, Ctrl-T h lists the keys")
+    with log.open("a") if log else _Nothing() as file:
+        monitor.Monitor(
+            open_port=opener,
+            name=name,
+            search=[folder / "build"],
+            timestamps=timestamps,
+            log=file,
+            log_name=log or Path("unitool-monitor.log"),
+            reconnect=not no_reconnect,
+        ).run()
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _only_port() -> str:
+    ports = [p.device for p in list_ports.comports()]
+    if len(ports) == 1:
+        return str(ports[0])
+    if not ports:
+        raise UsageError("no serial port found", "plug the board in, or name one with --port")
+    raise UsageError(f"several serial ports: {', '.join(ports)}", "choose one with --port")

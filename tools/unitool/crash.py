@@ -1,0 +1,133 @@
+"""Crash reports on a console, turned into function, file and line by the matching ELF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from unitool import output
+
+_LINE = re.compile(
+    r"panic: (?P<reason>.*?) pc=(?P<pc>[0-9a-f]{8}) lr=(?P<lr>[0-9a-f]{8}) sp=(?P<sp>[0-9a-f]{8})"
+    r" base=(?P<base>[0-9a-f]{8}) build=(?P<build>[0-9a-f]{40})(?: stack=(?P<stack>[0-9a-f,]*))?"
+)
+_BODY_OFFSET = 0x200
+_ADDR2LINE = {"EM_ARM": "arm-none-eabi-addr2line", "EM_RISCV": "riscv64-unknown-elf-addr2line"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """What a board said about its last crash; addresses as they were in the slot that ran."""
+
+    reason: str
+    pc: int
+    lr: int
+    sp: int
+    slot_base: int
+    build_id: str
+    stack: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One place in the program."""
+
+    role: str  # "at", "called from" or, for what merely lies on the stack, "maybe from"
+    function: str
+    place: str  # file:line
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.function} ({self.place})"
+
+
+def parse_line(text: str) -> Crash | None:
+    """Return the crash that a console line reports, if it does."""
+    match = _LINE.search(text)
+    if match is None:
+        return None
+    words = (match["stack"] or "").split(",")
+    return Crash(
+        reason=match["reason"],
+        pc=int(match["pc"], 16),
+        lr=int(match["lr"], 16),
+        sp=int(match["sp"], 16),
+        slot_base=int(match["base"], 16),
+        build_id=match["build"],
+        stack=tuple(int(word, 16) for word in words if word),
+    )
+
+
+def find_elf(build_id: str, folders: Iterable[Path]) -> Path | None:
+    """Return an ELF below `folders` whose build id section is `build_id` (hex)."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*.elf")):
+            if _build_id(path) == build_id:
+                return path
+    return None
+
+
+def _build_id(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            section = ELFFile(file).get_section_by_name(".build_id")
+            return bytes(section.data()).hex() if section else ""
+    except (OSError, ELFError):
+        return ""
+
+
+def decode(crash: Crash, elf: Path) -> list[Frame]:
+    """Name the places of `crash` with an ELF of its build, linked for either slot."""
+    with elf.open("rb") as file:
+        image = ELFFile(file)
+        machine = image["e_machine"]
+        code = [
+            (s["sh_addr"], s["sh_addr"] + s["sh_size"])
+            for s in image.iter_sections()
+            if s["sh_flags"] & 4  # SHF_EXECINSTR
+        ]
+        loads = [s["p_paddr"] for s in image.iter_segments("PT_LOAD") if s["p_filesz"]]
+    shift = min(loads, default=0) - (crash.slot_base + _BODY_OFFSET)
+    tool = _ADDR2LINE.get(machine)
+    if tool is None:
+        return []
+    candidates = [("at", crash.pc), ("called from", crash.lr)]
+    candidates += [("maybe from", word) for word in crash.stack]
+    return list(_frames(tool, elf, candidates, code, shift, thumb=machine == "EM_ARM"))
+
+
+def _frames(
+    tool: str,
+    elf: Path,
+    candidates: list[tuple[str, int]],
+    code: list[tuple[int, int]],
+    shift: int,
+    *,
+    thumb: bool,
+) -> Iterator[Frame]:
+    seen = set()
+    for role, address in candidates:
+        if role == "maybe from" and thumb and not address & 1:
+            continue  # a return address has the Thumb bit
+        place = next(
+            (
+                a
+                for a in ((address & ~1) + shift, address & ~1)
+                if any(start <= a < end for start, end in code)
+            ),
+            None,
+        )
+        if place is None or place in seen:
+            continue
+        seen.add(place)
+        # a return address points behind the call
+        asked = place if role == "at" else place - 2
+        found = output.run([tool, "-e", elf, "-f", "-C", f"{asked:#x}"], check=False)
+        function, where, *_ = [*found.stdout.splitlines(), "?", "?"]
+        if where.startswith("?"):
+            continue
+        yield Frame(role=role, function=function, place=where.split(" (")[0])
