@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the bootloader told this image.
+#pragma once
+#include "hal/retained.h"
+
+// Never null. Started without a bootloader (or with a damaged handover) all of it is zero.
+const struct handover *os_handover(void);

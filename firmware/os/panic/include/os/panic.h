@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens when something that cannot happen does: a record in retained RAM, then a reset.
+#pragma once
+#include "hal/arch.h"
+#include <stdint.h>
+
+// Stop here: keep registers, stack and `message` (its first 31 characters), reset as RESET_PANIC.
+_Noreturn void os_panic(const char *message);
+
+// Programmer's mistakes: a trap instruction, which the fault handler knows as HAL_FAULT_ASSERT. The
+// record's pc is the line; no text is stored in the image.
+#define ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
+
+enum {
+    CRASH_MAGIC = 0x48535243,
+    CRASH_VERSION = 1,
+    CRASH_STACK_WORDS = 64,
+    CRASH_MESSAGE_BYTES = 32
+};
+
+// At hal_retained + RETAINED_CRASH_OFFSET. A stored format: tools read it by this text.
+struct crash_record {
+    struct hal_fault fault; // 176 B: registers, status, pc, lr, sp, kind, architecture
+    uint32_t magic;         // CRASH_MAGIC, "CRSH"
+    uint16_t size;          // of this struct
+    uint16_t version;       // CRASH_VERSION
+    uint32_t slot_base;     // CPU address of the slot's header; addresses above are as run there
+    uint32_t uptime_ms;
+    uint8_t build_id[20];
+    char message[CRASH_MESSAGE_BYTES]; // zero-terminated; empty unless kind is HAL_FAULT_PANIC
+    uint32_t stack[CRASH_STACK_WORDS]; // words from sp upwards, zeros beyond the stack's end
+    uint32_t crc;                      // CRC-32 (IEEE) of the bytes before
+};
+
+// The record that the crash before this start left, or null. Stays valid until the next panic.
+const struct crash_record *os_last_crash(void);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every CPU must offer: masking, reset, the jump into an image, faults, code in RAM.
+#pragma once
+#include "hal/retained.h"
+#include <stddef.h>
+#include <stdint.h>
+
+// A function that is copied to RAM at start and runs there, for code that must not be fetched from
+// flash. It must not call into flash, and nor may what the compiler makes of it (memcpy, division).
+#define RAM_FUNCTION __attribute__((section(".ramtext"), noinline, used))
+
+// Mask interrupts; returns what hal_irq_unlock needs to restore the state. Nests.
+uint32_t hal_irq_lock(void);
+void hal_irq_unlock(uint32_t state);
+
+// Write the reset cause to retained RAM and reset the whole board.
+_Noreturn void hal_reset(enum reset_reason reason);
+
+// Read and clear the cause of the last reset; RESET_POWER_ON if nobody wrote one. Only boot does.
+enum reset_reason hal_reset_cause_take(void);
+
+// Start the image whose body lies at `body`, by the entry ABI: interrupts masked, watchdog as it
+// is, vectors and stack set, first argument = `handover`.
+_Noreturn void hal_jump(uintptr_t body, const struct handover *handover);
+
+// First byte of retained RAM (offsets in hal/retained.h) and the byte behind the last.
+extern uint8_t hal_retained[], hal_retained_end[];
+
+// Main stack; it grows down, and writing below hal_stack_start faults.
+extern uint8_t hal_stack_start[], hal_stack_end[];
+
+// RAM that nothing else uses: from the end of .bss to the start of retained RAM.
+extern uint8_t hal_heap_start[], hal_heap_end[];
+
+// This image: its body in flash and its build id. In the bootloader: the bootloader's own.
+extern const uint8_t hal_body_start[], hal_body_end[], hal_build_id[20];
+
+// What a fault leaves. `regs`: Arm r0..r12, sp, lr, pc, xPSR; RISC-V pc, x1..x31.
+// `status`: Arm CFSR, HFSR, MMFAR or BFAR, exception number; RISC-V mcause, mstatus, mtval, 0.
+enum { HAL_FAULT_REGS = 32, HAL_FAULT_STATUS = 4 };
+enum hal_fault_arch { HAL_ARCH_ARMV7M = 1, HAL_ARCH_RISCV32 = 2 };
+enum hal_fault_kind {
+    HAL_FAULT_CPU = 1,
+    HAL_FAULT_PANIC = 2,
+    HAL_FAULT_ASSERT = 3,
+    HAL_FAULT_WATCHDOG = 4
+};
+
+struct hal_fault {
+    uint32_t regs[HAL_FAULT_REGS];
+    uint32_t status[HAL_FAULT_STATUS];
+    uint32_t pc, lr, sp;
+    uint32_t kind; // enum hal_fault_kind
+    uint32_t arch; // enum hal_fault_arch
+};
+
+// The image defines it; called on a stack of its own at the end of retained RAM (at least 256
+// bytes), interrupts masked. `f` lies at hal_retained + RETAINED_CRASH_OFFSET. A fault in it
+// resets.
+_Noreturn void hal_fault(struct hal_fault *f);
+
+// Fault on purpose, so that the registers of the caller are kept. `message` may be read later.
+_Noreturn void hal_trap_panic(const char *message);
