@@ -1,0 +1,305 @@
+"""Boards: a folder with board.toml each, parsed once, strictly, into frozen dataclasses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from unitool import paths, strict_toml
+from unitool.errors import BoardError
+from unitool.strict_toml import Table
+
+BODY_OFFSET = 0x200  # from the slot's start to the image's body: the header's size (FORMAT.md)
+RETAINED_BYTES_MIN = 1024  # hal/include/hal/retained.h
+_PAGE = 4096  # slots lie a multiple of this apart, so that the low half of no address changes
+_ADDRESS_SPACE = 1 << 32
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_DRIVER = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")
+AREAS = ("identity", "trust_a", "trust_b", "journal_a", "journal_b", "slot_a", "slot_b", "storage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A piece of the address space."""
+
+    base: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.base + self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What the CPU sees besides the flash."""
+
+    boot: Region
+    ram: Region  # without `retained`
+    retained: Region  # the end of RAM; survives reset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashRegion:
+    """Blocks of one size, in address order."""
+
+    count: int
+    erase_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flash:
+    """The flash contract of docs/flash.md, as numbers."""
+
+    base: int
+    regions: tuple[FlashRegion, ...]
+    program_bytes: int
+    write_once: bool
+    erased_value: int
+    read_may_fault: bool
+    stalls: bool
+    erase_ms_max: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole device."""
+        return sum(region.count * region.erase_bytes for region in self.regions)
+
+    def block(self, offset: int) -> tuple[int, int]:
+        """Return start and size of the erase block that holds `offset`."""
+        start = 0
+        for region in self.regions:
+            end = start + region.count * region.erase_bytes
+            if offset < end:
+                return offset - (offset - start) % region.erase_bytes, region.erase_bytes
+            start = end
+        raise ValueError(f"offset {offset:#x} lies outside the flash")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A piece of flash with one use, counted from the flash's base."""
+
+    offset: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first offset behind it."""
+        return self.offset + self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulator:
+    """How QEMU is told to be this board."""
+
+    qemu: str
+    machine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Everything that tools need to know about a board."""
+
+    name: str
+    dir: Path
+    summary: str
+    arch: str
+    cpu: str
+    chip: str
+    drivers: tuple[str, ...]  # class/name
+    clk_hz: int
+    irqs: int
+    memory: Memory
+    flash: Flash
+    layout: dict[str, Area]
+    emulator: Emulator | None
+
+    @property
+    def slots(self) -> tuple[Area, Area]:
+        """Slots A and B."""
+        return self.layout["slot_a"], self.layout["slot_b"]
+
+    def slot_address(self, slot: int) -> int:
+        """Return the address of the header of slot 0 (A) or 1 (B)."""
+        return self.flash.base + self.slots[slot].offset
+
+    def body_address(self, slot: int) -> int:
+        """Return the address of the body of slot 0 (A) or 1 (B)."""
+        return self.slot_address(slot) + BODY_OFFSET
+
+
+def all_boards(extra_dirs: Iterable[Path] = ()) -> tuple[Board, ...]:
+    """Return every board, by name. Of two with one name the later folder's counts."""
+    found = _folders(extra_dirs)
+    return tuple(read(found[name]) for name in sorted(found))
+
+
+def load(name: str, extra_dirs: Iterable[Path] = ()) -> Board:
+    """Return the board called `name`. BoardError if there is none or its file is wrong."""
+    found = _folders(extra_dirs)
+    if name not in found:
+        raise BoardError(
+            f"no board is called {name!r}", f"there are {', '.join(sorted(found)) or 'none'}"
+        )
+    return read(found[name])
+
+
+def _folders(extra_dirs: Iterable[Path]) -> dict[str, Path]:
+    return {
+        file.parent.name: file.parent
+        for where in (paths.checkout() / "boards", *extra_dirs)
+        for file in sorted(where.glob("*/board.toml"))
+    }
+
+
+def read(folder: Path) -> Board:
+    """Parse the board.toml in `folder`."""
+    file = folder / "board.toml"
+    top = strict_toml.load(
+        file, BoardError, lambda: BoardError(f"{folder} has no board.toml", "unitool boards")
+    )
+    about = top.table("board")
+    flash = _flash(top.table("flash"))
+    memory = _memory(top.table("memory"))
+    layout = _layout(top.table("layout"), flash)
+    _check_boot_area(top, layout, flash, memory)
+    board = Board(
+        name=folder.name,
+        dir=folder,
+        summary=about.text("summary"),
+        arch=about.text("arch"),
+        cpu=about.text("cpu"),
+        chip=about.text("chip"),
+        drivers=_drivers(about),
+        clk_hz=about.integer("clk_hz", low=1),
+        irqs=about.integer("irqs", high=480),
+        memory=memory,
+        flash=flash,
+        layout=layout,
+        emulator=_emulator(top.table("emulator")) if top.has("emulator") else None,
+    )
+    if not _NAME.fullmatch(board.name):
+        about.fail("name", f"the folder {folder.name!r} is no name: use a-z, 0-9 and -")
+    about.finish("summary, arch, cpu, chip, drivers, clk_hz, irqs")
+    top.finish("board, memory, flash, layout, emulator")
+    return board
+
+
+def _drivers(about: Table) -> tuple[str, ...]:
+    drivers = about.texts("drivers")
+    for driver in drivers:
+        if not _DRIVER.fullmatch(driver):
+            about.fail("drivers", f"{driver!r} is not of the form class/name, such as uart/cmsdk")
+    if len(set(drivers)) != len(drivers):
+        about.fail("drivers", "names a driver twice")
+    return drivers
+
+
+def _region(table: Table) -> Region:
+    region = Region(base=table.integer("base"), size=table.integer("size", low=1))
+    if region.end > _ADDRESS_SPACE:
+        table.fail("size", f"{region.end:#x} lies outside the 32-bit address space")
+    return region
+
+
+def _memory(table: Table) -> Memory:
+    boot_table, ram_table = table.table("boot"), table.table("ram")
+    boot, ram = _region(boot_table), _region(ram_table)
+    retained = ram_table.integer("retained", low=RETAINED_BYTES_MIN)
+    if retained % 32 or retained >= ram.size:
+        ram_table.fail("retained", f"{retained:#x} is no multiple of 32 smaller than the RAM")
+    if boot.base < ram.end and ram.base < boot.end:
+        ram_table.fail("base", "RAM overlaps memory.boot")
+    boot_table.finish("base, size")
+    ram_table.finish("base, size, retained")
+    table.finish("boot, ram")
+    return Memory(
+        boot=boot,
+        ram=Region(base=ram.base, size=ram.size - retained),
+        retained=Region(base=ram.end - retained, size=retained),
+    )
+
+
+def _flash(table: Table) -> Flash:
+    regions = []
+    for region in table.tables("regions"):
+        count, erase = region.integer("count", low=1), region.integer("erase_bytes", low=1)
+        if erase & (erase - 1):
+            region.fail("erase_bytes", f"{erase:#x} is not a power of two")
+        regions.append(FlashRegion(count=count, erase_bytes=erase))
+        region.finish("count, erase_bytes")
+    flash = Flash(
+        base=table.integer("base"),
+        regions=tuple(regions),
+        program_bytes=table.integer("program_bytes", low=1, high=512),
+        write_once=table.flag("write_once"),
+        erased_value=table.integer("erased_value", high=0xFF),
+        read_may_fault=table.flag("read_may_fault"),
+        stalls=table.flag("stalls"),
+        erase_ms_max=table.integer("erase_ms_max", low=1, high=60_000),
+    )
+    if flash.program_bytes & (flash.program_bytes - 1):
+        table.fail("program_bytes", f"{flash.program_bytes} is not a power of two")
+    if flash.erased_value not in (0x00, 0xFF):
+        table.fail("erased_value", f"{flash.erased_value:#x} is neither 0x00 nor 0xFF")
+    if flash.base + flash.size > _ADDRESS_SPACE:
+        table.fail("regions", "the flash ends outside the 32-bit address space")
+    table.finish(
+        "base, regions, program_bytes, write_once, erased_value, read_may_fault, stalls, "
+        "erase_ms_max"
+    )
+    return flash
+
+
+def _layout(table: Table, flash: Flash) -> dict[str, Area]:
+    names = (("boot",) if table.has("boot") else ()) + AREAS
+    layout = {name: _area(table, name, flash) for name in names}
+    table.finish(", ".join(("boot", *AREAS)))
+    in_order = sorted(layout, key=lambda name: layout[name].offset)
+    for before, after in pairwise(in_order):
+        if layout[before].end > layout[after].offset:
+            table.fail(after, f"overlaps {before}, which ends at {layout[before].end:#x}")
+    _check_slots(table, layout["slot_a"], layout["slot_b"])
+    for pair in ("trust", "journal"):
+        if layout[f"{pair}_a"].size != layout[f"{pair}_b"].size:
+            table.fail(f"{pair}_b", f"differs in size from {pair}_a")
+    return layout
+
+
+def _area(parent: Table, name: str, flash: Flash) -> Area:
+    table = parent.table(name)
+    area = Area(offset=table.integer("offset"), size=table.integer("size", low=1))
+    table.finish("offset, size")
+    if area.end > flash.size:
+        parent.fail(name, f"ends at {area.end:#x}, behind the flash ({flash.size:#x})")
+    for verb, edge in (("starts", area.offset), ("ends", area.end)):
+        if edge < flash.size and flash.block(edge)[0] != edge:
+            start, size = flash.block(edge)
+            parent.fail(name, f"{verb} at {edge:#x}, inside the erase block {start:#x}+{size:#x}")
+    return area
+
+
+def _check_slots(table: Table, a: Area, b: Area) -> None:
+    if a.size != b.size:
+        table.fail("slot_b", f"is {b.size:#x} long and slot_a {a.size:#x}; one image must fit both")
+    if (b.offset - a.offset) % _PAGE:
+        table.fail("slot_b", f"is not a multiple of {_PAGE} away from slot_a")
+
+
+def _check_boot_area(top: Table, layout: dict[str, Area], flash: Flash, memory: Memory) -> None:
+    """A bootloader in the flash must be an area of it, and the same one."""
+    inside = flash.base <= memory.boot.base < flash.base + flash.size
+    expected = Area(offset=memory.boot.base - flash.base, size=memory.boot.size) if inside else None
+    if layout.get("boot") != expected:
+        top.fail("layout.boot", "does not say the same as memory.boot")
+
+
+def _emulator(table: Table) -> Emulator:
+    emulator = Emulator(qemu=table.text("qemu"), machine=table.text("machine"))
+    table.finish("qemu, machine")
+    return emulator
