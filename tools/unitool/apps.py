@@ -124,7 +124,7 @@ def _hw(about: Table) -> str | Mapping[str, str] | None:
     if not about.has("hw"):
         return None
     value = about.text_or_table("hw")
-    return value if isinstance(value, str) else {k: value.text(k) for k in value.keys()}
+    return value if isinstance(value, str) else {k: value.text(k) for k in value.names()}
 
 
 def _limits(table: Table) -> Limits:
@@ -146,7 +146,7 @@ def _selected(table: Table, known: Mapping[str, components.Component]) -> tuple[
     chosen: dict[str, None] = {}
     if components.BASE in known:
         chosen[components.BASE] = None
-    for key in table.keys():
+    for key in table.names():
         value = table.choice(key)
         if value == "none":
             continue

@@ -99,6 +99,12 @@ class Emulator:
 
     qemu: str
     machine: str
+    args: tuple[str, ...] = ()  # more of QEMU's arguments
+    flash_files: tuple[str, ...] = ()  # in the state folder, in address order
+    boot_file: str | None = None  # where the bootloader lies outside the flash
+    ram_file: str | None = None  # where RAM must outlive QEMU's process
+    ram_file_bytes: int = 0
+    relaunch_on_reset: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +306,17 @@ def _check_boot_area(top: Table, layout: dict[str, Area], flash: Flash, memory: 
 
 
 def _emulator(table: Table) -> Emulator:
-    emulator = Emulator(qemu=table.text("qemu"), machine=table.text("machine"))
-    table.finish("qemu, machine")
+    emulator = Emulator(
+        qemu=table.text("qemu"),
+        machine=table.text("machine"),
+        args=table.texts("args", ()),
+        flash_files=table.texts("flash_files", ()),
+        boot_file=table.text("boot_file") if table.has("boot_file") else None,
+        ram_file=table.text("ram_file") if table.has("ram_file") else None,
+        ram_file_bytes=table.integer("ram_file_bytes", 0),
+        relaunch_on_reset=table.flag("relaunch_on_reset", False),
+    )
+    table.finish(
+        "qemu, machine, args, flash_files, boot_file, ram_file, ram_file_bytes, relaunch_on_reset"
+    )
     return emulator

@@ -273,7 +273,7 @@ def how_to_list(component_id: str) -> str:
 def overrides_from(table: Table, found: Mapping[str, Component]) -> dict[tuple[str, str], int]:
     """Take every key of app.toml's [params], `"net/dhcp.tries" = 3`, checking name and range."""
     values: dict[tuple[str, str], int] = {}
-    for key in table.keys():
+    for key in table.names():
         component_id, _, name = key.rpartition(".")
         component = found.get(component_id)
         if component is None:

@@ -35,7 +35,7 @@ class Table:
         """Whether `key` stands here and was not taken yet."""
         return key in self._left
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Return the keys not taken yet."""
         return list(self._left)
 
@@ -104,7 +104,7 @@ class Table:
 
     def subtables(self) -> Iterator[tuple[str, Table]]:
         """Take all that is left as tables by name."""
-        for key in self.keys():
+        for key in self.names():
             yield key, self.table(key)
 
     def choice(self, key: str) -> str | tuple[str, ...]:
