@@ -11,11 +11,12 @@ from unitool import boards, output, scaffold
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-b", "--board", default="mps2-an385", show_default=True, help="Board to start with.")
-def command(folder: Path, board: str) -> None:
+@click.option("-b", "--board", help="Board to start with; the first that there is.")
+def command(folder: Path, board: str | None) -> None:
     """Make an application in FOLDER that builds and runs unchanged."""
-    chosen = boards.load(board)
-    files = scaffold.create(folder, board=chosen.name, boards=[b.name for b in boards.all_boards()])
+    known = boards.all_boards()
+    chosen = boards.load(board) if board else known[0]
+    files = scaffold.create(folder, board=chosen.name, boards=[b.name for b in known])
     output.emit({"folder": str(folder), "files": [str(f) for f in files]})
     for file in files:
         output.say(f"  {file}")
