@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads from a poll how far a device is with a release. Pure, like rollout.py, which decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ota_server.model import (
+    SLOT_REASONS,
+    Failure,
+    Member,
+    ReportKind,
+    Rollout,
+    Seen,
+    SlotState,
+    SlotView,
+    Stage,
+    version_text,
+)
+
+DOWNLOAD_ATTEMPTS = 3
+
+# Worst first: of several reports in one poll the worst names the failure.
+_FATAL = {
+    ReportKind.BAD: (Failure.BAD, "rolled back from"),
+    ReportKind.REVERTED: (Failure.REVERTED, "rolled back from"),
+    ReportKind.REJECTED: (Failure.REJECTED, "rejected after the download"),
+    ReportKind.REFUSED: (Failure.REFUSED, "refused the offer of"),
+    ReportKind.CRASH: (Failure.CRASH, "crashed in"),
+}
+
+
+def _failed(member: Member, failure: Failure, sentence: str) -> Member:
+    return replace(member, stage=Stage.FAILED, failure=failure, detail=sentence, forgiven=False)
+
+
+def _sentence(rollout: Rollout, seen: Seen, verb: str, cause: str) -> str:
+    text = f"device {seen.name} {verb} {version_text(rollout.release.version)}"
+    running = seen.running.version
+    if verb.startswith("rolled back") and running is not None:
+        text += f" to {version_text(running)}"
+    return f"{text}: {cause}" if cause else text
+
+
+def from_reports(rollout: Rollout, member: Member, seen: Seen) -> Member:
+    """The member after the failures that the device told; a silent one may speak again."""
+    if member.stage is Stage.FAILED and member.failure is not Failure.SILENT:
+        return member
+    told = {r.kind: r for r in seen.reports if r.digest == rollout.release.image_digest}
+    for kind, (failure, verb) in _FATAL.items():
+        if kind in told:
+            causes = [told[kind].words()]
+            if kind is not ReportKind.CRASH and ReportKind.CRASH in told:
+                causes.append(told[ReportKind.CRASH].words())
+            cause = "; ".join(c for c in causes if c)
+            return _failed(member, failure, _sentence(rollout, seen, verb, cause))
+    if ReportKind.DOWNLOAD not in told:
+        return member
+    member = replace(member, attempts=member.attempts + 1)
+    if member.attempts < DOWNLOAD_ATTEMPTS:
+        return member
+    verb = f"failed {member.attempts} times to download"
+    cause = told[ReportKind.DOWNLOAD].words()
+    return _failed(member, Failure.DOWNLOAD, _sentence(rollout, seen, verb, cause))
+
+
+def from_slots(rollout: Rollout, member: Member, seen: Seen) -> Member:
+    """The member after what lies in the device's slots."""
+    if member.stage is Stage.FAILED and member.failure is not Failure.SILENT:
+        return member
+    slot = seen.slot_with(rollout.release.image_digest)
+    went = member.stage in (Stage.GO, Stage.TRYING, Stage.FAILED)
+    if slot is seen.running:
+        return _from_running(member, slot)
+    if slot is not None and (went or member.stage is Stage.READY):
+        if slot.state in (SlotState.BAD, SlotState.REVERTED):
+            failure = Failure.BAD if slot.state is SlotState.BAD else Failure.REVERTED
+            cause = SLOT_REASONS.get(slot.reason, f"reason {slot.reason}")
+            sentence = _sentence(rollout, seen, "rolled back from", cause)
+            return _failed(member, failure, sentence)
+        if slot.state is SlotState.READY and member.stage is Stage.FAILED:
+            return _back_to(member, Stage.READY)
+    if slot is not None and slot.state is SlotState.READY and member.stage is Stage.OFFERED:
+        return replace(member, stage=Stage.READY)
+    lost = slot is None or slot.state in (SlotState.EMPTY, SlotState.INSTALLING)
+    if lost and (went or member.stage is Stage.READY):
+        return _back_to(member, Stage.OFFERED)
+    return member
+
+
+def _from_running(member: Member, slot: SlotView) -> Member:
+    if slot.state is SlotState.CONFIRMED:
+        return member if member.stage is Stage.DONE else _back_to(member, Stage.DONE)
+    if slot.state is SlotState.TRYING and member.stage is not Stage.TRYING:
+        return _back_to(member, Stage.TRYING)
+    return member
+
+
+def _back_to(member: Member, stage: Stage) -> Member:
+    return replace(member, stage=stage, failure=Failure.NONE, detail="", forgiven=False)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Made-up releases and polls for tests of decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from ota_server.model import (
+    Policy,
+    Range,
+    Release,
+    Report,
+    ReportKind,
+    Seen,
+    SlotState,
+    SlotView,
+    Version,
+)
+
+VID, CID = b"V" * 16, b"C" * 16
+V1, V2, V3 = (1, 0, 0, 0), (2, 0, 0, 0), (3, 0, 0, 0)
+EMPTY = SlotView(state=SlotState.EMPTY)
+
+
+def digest_of(version: Version) -> bytes:
+    """The image digest that stands for a version."""
+    return sha256(repr(version).encode()).digest()
+
+
+def release(version: Version = V2, follows: tuple[Range, ...] | None = None) -> Release:
+    """A release of the one product."""
+    return Release(
+        id=version[0],
+        name="webdemo",
+        vid=VID,
+        cid=CID,
+        version=version,
+        counter=1,
+        image_digest=digest_of(version),
+        blob_digest=bytes(32),
+        blob_bytes=1000,
+        manifest=b"",
+        follows=follows,
+    )
+
+
+def slot(version: Version, state: SlotState, reason: int = 0) -> SlotView:
+    """A slot that holds this version."""
+    return SlotView(state=state, version=version, digest=digest_of(version), reason=reason)
+
+
+def seen(
+    running: SlotView | None = None,
+    other: SlotView = EMPTY,
+    *reports: Report,
+    device: int = 1,
+) -> Seen:
+    """A poll; by default of a device that runs 1.0.0 and has nothing else."""
+    return Seen(
+        device=device.to_bytes(16, "big"),
+        vid=VID,
+        cid=CID,
+        running=running or slot(V1, SlotState.CONFIRMED),
+        other=other,
+        slot_bytes=4096,
+        agent=1,
+        boot=1,
+        reports=reports,
+    )
+
+
+def report(kind: ReportKind, version: Version = V2, code: int = 0, text: str = "") -> Report:
+    """A report about the image of `version`."""
+    return Report(kind=kind, digest=digest_of(version), code=code, text=text)
+
+
+def policy(canary: int = 1, max_failures: int = 0, silence_s: int = 60) -> Policy:
+    """How careful."""
+    return replace(Policy(), canary=canary, max_failures=max_failures, silence_s=silence_s)
