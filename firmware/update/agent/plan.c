@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's decisions. Pure: everything it knows is in its arguments.
+#include "plan.h"
+
+#include "hal/err.h"
+#include "slots/slots.h"
+
+enum {
+    INTERVAL_MIN_S = 1,
+    INTERVAL_MAX_S = 86400,
+    FIRST_MAX_S = 300,      // the first poll after boot waits a random part of at most this
+    BACKOFF_MIN_MS = 500,   // full jitter, but never a busy loop
+    UNCONFIRMED_MAX_S = 60, // a new image must not sleep through the time it has
+    BREAKS_MAX = 3,
+    SHIFT_MAX = 16,
+};
+
+static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+static uint8_t one_more(uint8_t count) {
+    return (uint8_t)(count < UINT8_MAX ? count + 1 : count);
+}
+
+void plan_init(struct plan *p, const struct plan_config *c) {
+    p->interval_s = clamp(c->poll_s, INTERVAL_MIN_S, INTERVAL_MAX_S);
+}
+
+static struct plan_step wait_between(uint32_t effects, uint32_t min_ms, uint32_t max_ms) {
+    return (struct plan_step){effects | DO_WAIT, min_ms, max_ms < min_ms ? min_ms : max_ms};
+}
+
+static struct plan_step only(uint32_t effects) {
+    return (struct plan_step){.effects = effects};
+}
+
+// Full jitter: anywhere up to a limit that doubles with each failure.
+static struct plan_step back_off(const struct plan *p, const struct plan_config *c,
+                                 uint32_t effects, uint8_t failures) {
+    uint32_t most_s = clamp(p->interval_s, c->retry_s, INTERVAL_MAX_S);
+    if (!p->confirmed) {
+        most_s = clamp(most_s, 1, UNCONFIRMED_MAX_S);
+    }
+    uint32_t shift = failures > 0 ? failures - 1U : 0;
+    uint64_t limit_s = (uint64_t)c->retry_s << clamp(shift, 0, SHIFT_MAX);
+    uint32_t limit_ms = (uint32_t)(limit_s < most_s ? limit_s : most_s) * 1000;
+    return wait_between(effects, BACKOFF_MIN_MS, limit_ms);
+}
+
+static struct plan_step wait_interval(const struct plan *p, uint32_t effects) {
+    uint32_t ms = p->interval_s * 1000;
+    return wait_between(effects, ms - ms / 10, ms); // a fleet must not fall into step
+}
+
+static struct plan_step poll_at_once(uint32_t effects) {
+    return wait_between(effects, 0, 0);
+}
+
+static struct plan_step net_up(struct plan *p) {
+    if (p->activity != PLAN_OFFLINE) {
+        return only(0);
+    }
+    p->activity = PLAN_WAIT;
+    if (!p->confirmed) {
+        return poll_at_once(0);
+    }
+    return wait_between(0, 0, clamp(p->interval_s, 0, FIRST_MAX_S) * 1000);
+}
+
+static struct plan_step due(struct plan *p) {
+    if (p->activity == PLAN_PAUSE) {
+        p->activity = PLAN_DOWNLOAD;
+        return only(DO_RESUME);
+    }
+    if (p->activity != PLAN_WAIT) {
+        return only(0);
+    }
+    p->activity = PLAN_POLL;
+    p->enrolling = p->enrol_next || !p->enrolled;
+    p->enrol_next = false;
+    p->told_ready = p->ready && !p->enrolling;
+    p->urgent = false;
+    return only(p->enrolling ? DO_ENROL : DO_POLL);
+}
+
+static struct plan_step unanswered(struct plan *p, const struct plan_config *c, uint32_t effects) {
+    if (p->activity != PLAN_POLL) {
+        return only(effects);
+    }
+    p->activity = PLAN_WAIT;
+    p->failures = one_more(p->failures);
+    return back_off(p, c, effects, p->failures);
+}
+
+static struct plan_step forbidden(struct plan *p, const struct plan_config *c) {
+    if (p->activity == PLAN_POLL && !p->enrolling) {
+        p->enrol_next = true;
+    }
+    return unanswered(p, c, DO_COUNT_REFUSED);
+}
+
+static bool may_confirm(const struct plan *p, const struct plan_config *c) {
+    return p->approved && !p->confirmed && (p->healthy || !c->wants_health);
+}
+
+static struct plan_step restart(struct plan *p, uint32_t effects, uint32_t how) {
+    p->activity = PLAN_OVER;
+    return only(effects | how);
+}
+
+static struct plan_step obey_offer(struct plan *p, enum plan_offer_verdict offer,
+                                   uint32_t effects) {
+    p->ready = false; // its slot is about to change, or has yet to be verified
+    p->going = false;
+    p->breaks = 0;
+    p->activity = offer == OFFER_TAKE ? PLAN_DOWNLOAD : PLAN_CHECK;
+    return only(effects | (offer == OFFER_TAKE ? DO_DOWNLOAD : DO_CHECK));
+}
+
+static struct plan_step answer(struct plan *p, const struct plan_config *c,
+                               const struct plan_event *e) {
+    if (p->activity != PLAN_POLL) {
+        return only(0);
+    }
+    uint32_t effects = DO_FORGET_REPORTS;
+    p->activity = PLAN_WAIT;
+    p->failures = 0;
+    p->interval_s = clamp(e->next_s, INTERVAL_MIN_S, INTERVAL_MAX_S);
+    p->resyncs = e->resync ? one_more(p->resyncs) : 0;
+    if (e->resync) {
+        p->enrolled = true;
+        effects |= DO_GENERATION;
+    }
+    p->approved = p->approved || (e->confirm && !p->confirmed);
+    if (may_confirm(p, c)) {
+        effects |= DO_CONFIRM;
+    }
+    p->going = e->go && p->told_ready && p->ready && p->confirmed;
+    if (p->going && !p->hold) {
+        return restart(p, effects, DO_SWITCH);
+    }
+    if (p->confirmed && !p->going && (e->offer == OFFER_TAKE || e->offer == OFFER_RECHECK)) {
+        return obey_offer(p, (enum plan_offer_verdict)e->offer, effects);
+    }
+    if (e->offer == OFFER_REFUSE) {
+        effects |= DO_REFUSE;
+    }
+    if (p->resyncs > 1) { // the server does not accept what it asked for: no hurry
+        return back_off(p, c, effects, p->resyncs);
+    }
+    return p->resyncs == 1 || p->urgent ? poll_at_once(effects) : wait_interval(p, effects);
+}
+
+// Something the server waits for has happened: poll now, or right after the poll in flight.
+static struct plan_step tell(struct plan *p, uint32_t effects) {
+    p->urgent = true;
+    return p->activity == PLAN_WAIT ? poll_at_once(effects) : only(effects);
+}
+
+static struct plan_step broken(struct plan *p, const struct plan_config *c,
+                               const struct plan_event *e) {
+    if (p->activity != PLAN_DOWNLOAD) {
+        return only(0);
+    }
+    p->breaks = e->progress ? 1 : one_more(p->breaks);
+    if (p->breaks >= BREAKS_MAX) {
+        p->activity = PLAN_WAIT;
+        return wait_interval(p, DO_GIVE_UP);
+    }
+    p->activity = PLAN_PAUSE;
+    return back_off(p, c, 0, p->breaks);
+}
+
+static struct plan_step end_of_work(struct plan *p, enum plan_activity of, uint32_t effects) {
+    if (p->activity != of) {
+        return only(0);
+    }
+    p->activity = PLAN_WAIT;
+    return tell(p, effects);
+}
+
+static struct plan_step fetched(struct plan *p) {
+    if (p->activity != PLAN_DOWNLOAD) {
+        return only(0);
+    }
+    p->activity = PLAN_CHECK;
+    return only(DO_CHECK);
+}
+
+static struct plan_step good(struct plan *p) {
+    if (p->activity == PLAN_CHECK) {
+        p->ready = true;
+    }
+    return end_of_work(p, PLAN_CHECK, 0);
+}
+
+static struct plan_step confirmed(struct plan *p) {
+    p->confirmed = true;
+    return tell(p, 0);
+}
+
+static struct plan_step release(struct plan *p) {
+    p->hold = false;
+    bool free_to_go = p->going && (p->activity == PLAN_WAIT || p->activity == PLAN_POLL);
+    return free_to_go ? restart(p, 0, DO_SWITCH) : only(0);
+}
+
+static struct plan_step healthy(struct plan *p, const struct plan_config *c) {
+    p->healthy = true;
+    return only(may_confirm(p, c) ? DO_CONFIRM : 0);
+}
+
+struct plan_step plan_next(struct plan *p, const struct plan_config *c,
+                           const struct plan_event *e) {
+    if (p->activity == PLAN_OVER) {
+        return only(0);
+    }
+    switch (e->what) {
+    case PLAN_EV_NET_UP:
+        return net_up(p);
+    case PLAN_EV_DUE:
+        return due(p);
+    case PLAN_EV_ANSWER:
+        return answer(p, c, e);
+    case PLAN_EV_REFUSED:
+        return unanswered(p, c, DO_COUNT_REFUSED);
+    case PLAN_EV_FORBIDDEN:
+        return forbidden(p, c);
+    case PLAN_EV_SILENT:
+        return unanswered(p, c, 0);
+    case PLAN_EV_FETCHED:
+        return fetched(p);
+    case PLAN_EV_BROKEN:
+        return broken(p, c, e);
+    case PLAN_EV_LOST:
+        return end_of_work(p, PLAN_DOWNLOAD, DO_GIVE_UP);
+    case PLAN_EV_GOOD:
+        return good(p);
+    case PLAN_EV_BAD:
+        return end_of_work(p, PLAN_CHECK, DO_REJECT);
+    case PLAN_EV_CONFIRMED:
+        return confirmed(p);
+    case PLAN_EV_HOLD:
+        p->hold = true;
+        return only(0);
+    case PLAN_EV_RELEASE:
+        return release(p);
+    case PLAN_EV_HEALTHY:
+        return healthy(p, c);
+    case PLAN_EV_OVERDUE:
+        return p->confirmed ? only(0) : restart(p, 0, DO_REVERT);
+    default:
+        return only(0);
+    }
+}
+
+// A slot that was refused for what its image is stays refused; rotten flash and orders do not
+// count.
+static bool is_hopeless(uint8_t state, uint16_t reason) {
+    return state == SLOT_BAD && (reason == SLOT_REASON_CRASHED ||
+                                 (reason >= SLOT_REASON_IDENTITY && reason <= SLOT_REASON_FORMAT));
+}
+
+enum plan_offer_verdict plan_offer(const struct plan_offer_facts *f, int *why) {
+    *why = f->manifest;
+    if (f->manifest < 0) {
+        return OFFER_REFUSE;
+    }
+    if (f->is_running || !f->confirmed) {
+        return OFFER_NONE; // nothing to do, or the free slot holds what we may have to go back to
+    }
+    if (!f->is_other) {
+        return OFFER_TAKE;
+    }
+    if (is_hopeless(f->state, f->reason)) {
+        *why = ERR_STATE;
+        return OFFER_REFUSE;
+    }
+    if (f->state == SLOT_REVERTED) {
+        uint32_t shift = clamp(f->reverts, 1, SHIFT_MAX) - 1;
+        bool early = f->uptime_s < ((uint64_t)f->pause_s << shift);
+        *why = early ? ERR_BUSY : 0;
+        return early ? OFFER_REFUSE : OFFER_RECHECK;
+    }
+    if (f->state == SLOT_READY) {
+        return OFFER_NONE;
+    }
+    return f->state == SLOT_CONFIRMED ? OFFER_RECHECK : OFFER_TAKE;
+}
+
+enum plan_reply plan_reply(const struct plan_reply_facts *f) {
+    bool whole = f->length == f->size;
+    switch (f->status) {
+    case 200:
+        if (!whole && f->length != UINT64_MAX) {
+            return REPLY_DROP; // the blob under this name is not the one of the manifest
+        }
+        return f->from == 0 ? REPLY_GO_ON : REPLY_START_OVER;
+    case 206:
+        if (f->from == 0 || f->range_from != f->from || f->range_total != f->size) {
+            return REPLY_AGAIN;
+        }
+        return f->length == UINT64_MAX || f->length == f->size - f->from ? REPLY_GO_ON
+                                                                         : REPLY_AGAIN;
+    case 404:
+    case 410:
+        return REPLY_DROP;
+    case 416:
+        return f->started_over ? REPLY_DROP : REPLY_AGAIN_FROM_0;
+    default:
+        return REPLY_AGAIN;
+    }
+}
