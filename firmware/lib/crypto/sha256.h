@@ -8,8 +8,8 @@ enum { SHA256_BYTES = 32, SHA256_BLOCK_BYTES = 64 };
 
 struct sha256 {
     uint32_t state[8];
-    uint32_t block[SHA256_BLOCK_BYTES / 4]; // bytes that wait for a whole block
-    uint64_t size;                          // bytes hashed so far
+    uint8_t block[SHA256_BLOCK_BYTES]; // bytes that wait for a whole block
+    uint64_t size;                     // bytes hashed so far
 };
 
 void sha256_init(struct sha256 *s);
