@@ -49,7 +49,7 @@ struct hal_netif_ops {
 // A driver's own struct begins with this one; board.c defines it const.
 struct hal_netif {
     const struct hal_netif_ops *ops;
-    uint32_t receive_bytes; // what may arrive while nobody looks, in full frames, and is not lost
+    uint32_t receive_frames; // so many full frames may arrive while nobody looks, and none is lost
 };
 
 extern const struct hal_netif *const board_netif; // the one that net/core uses
