@@ -23,15 +23,11 @@ int slot_check(const struct slot_policy *policy, int slot, struct image_info *ou
 // CPU address of a slot's header.
 uintptr_t slot_address(const struct hal_layout *layout, int slot);
 
-// CPU address of slot A's body for this hdr_size: the base every relocation table must name.
-uint32_t slot_canonical_base(const struct hal_layout *layout, uint32_t hdr_size);
-
-// Reads the slot's bytes, ERR_RANGE beyond it.
+// Reads the slot's bytes from the header on; ERR_RANGE beyond the slot. Must stay where it is while
+// `source` is in use.
 struct slot_source {
+    struct image_source source;
     const struct hal_flash *flash;
     struct hal_area area;
-    uint32_t start; // offset 0 of the source lies here in the slot
-    struct image_source source; // pass this
 };
-void slot_source_open(struct slot_source *s, const struct hal_layout *layout, int slot,
-                      uint32_t start);
+void slot_source_open(struct slot_source *s, const struct hal_layout *layout, int slot);

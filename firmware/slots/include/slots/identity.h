@@ -7,10 +7,10 @@ enum { IDENTITY_DEVELOPMENT = 1, IDENTITY_KEY_ABSENT = 2, IDENTITY_URL_MAX = 128
 
 struct identity {
     uint32_t flags;
-    uint8_t device_key[32];  // private: never leaves the device
-    uint8_t public_key[64];  // X||Y
-    uint8_t seed[32];        // of the random generator
-    uint8_t token[16];       // enrolment, zeros = none
+    uint8_t device_key[32]; // private: never leaves the device
+    uint8_t public_key[64]; // X||Y
+    uint8_t seed[32];       // of the random generator
+    uint8_t token[16];      // enrolment, zeros = none
     char url[IDENTITY_URL_MAX + 1];
 };
 

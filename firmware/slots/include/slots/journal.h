@@ -28,12 +28,13 @@ enum journal_mode {
 struct journal {
     const struct hal_flash *flash;
     struct hal_area area[2];
-    uint32_t sequence;     // of the next record
+    uint32_t sequence; // of the last record that counts
     uint32_t rollovers;
-    uint32_t record_bytes; // distance of two places
-    uint16_t places;       // per sector
-    uint16_t next;         // place of the next record
-    int8_t active;         // sector in use, -1 none yet
+    uint32_t record_bytes;                  // distance of two places
+    uint16_t places;                        // per sector
+    uint16_t next;                          // place of the next record
+    int8_t active;                          // sector in use, -1 none yet
+    uint8_t counts[JOURNAL_PLACES_MAX / 8]; // bit per place: a record that counts, decided once
 };
 
 struct journal_id {

@@ -8,7 +8,7 @@ enum { SLOT_A = 0, SLOT_B = 1, SLOT_COUNT = 2 };
 enum slot_state {
     SLOT_EMPTY = 0,
     SLOT_INSTALLING = 1,
-    SLOT_READY = 2,     // whole and checked; started by a reset with RESET_UPDATE
+    SLOT_READY = 2, // whole and checked; started by a reset with RESET_UPDATE
     SLOT_TRYING = 3,
     SLOT_CONFIRMED = 4, // of two confirmed slots the one with the later record runs
     SLOT_BAD = 5,

@@ -48,8 +48,9 @@ bool keyset_outranks(const struct keyset *a, const struct keyset *b);
 
 // The boot keyset: what the journal names, verified, or boot_params' own if that is at least as
 // high. `buffer` is kept as long as `out`. ERR_NOT_FOUND: none reaches the journal's epoch.
-int trust_load(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX], const struct hal_layout *layout,
-               const struct journal *j, const struct boot_params *params);
+int trust_load(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
+               const struct hal_layout *layout, const struct journal *j,
+               const struct boot_params *params);
 
 // The image key whose SubjectPublicKeyInfo hashes to `keyhash` (image-dev only if `development`).
 // ERR_SIGNATURE: none.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Install an image into a slot while it streams in, in any pieces: erases just ahead, relocates for
 // the slot, journals each chunk, hashes the file as received. Goes on where a power cut stopped it.
-// It decides nothing: what may be installed is the caller's business, slot_check() has the last word.
+// It decides nothing: what may be installed is the caller's business, slot_check() has the last
+// word.
 #pragma once
 #include <stdbool.h>
 
@@ -18,11 +19,11 @@ enum {
 };
 
 struct slot_writer_job {
-    int slot;         // where to
-    int running_slot; // never written; -1 in the bootloader
-    uint32_t size;    // of the file
-    uint32_t counter; // for the journal: the image's security counter ...
-    uint8_t digest[32]; // ... and image digest; they name it when the power returns
+    int slot;             // where to
+    int running_slot;     // never written; -1 in the bootloader
+    uint32_t size;        // of the file
+    uint32_t counter;     // for the journal: the image's security counter ...
+    uint8_t digest[32];   // ... and image digest; they name it when the power returns
     uint32_t chunk_bytes; // between two journal records, e.g. PARAM_SLOTS_CHUNK_BYTES
 };
 
@@ -32,16 +33,17 @@ struct slot_writer {
     struct journal *journal;
     const struct hal_layout *layout;
     struct slot_writer_job job;
-    uint32_t flushed;   // file bytes in flash
+    uint32_t flushed;   // file bytes in flash; the first in `buffer` belongs behind them
+    uint32_t used;      // bytes in `buffer`
+    uint32_t settled;   // of them, in the slot's own form
     uint32_t erased_to; // file offset up to which blocks are erased
     uint32_t chunk_end; // where the next journal record is due
-    uint32_t used;      // bytes in buffer, the first belongs at `flushed`
-    uint32_t relocated; // of them, in the slot's own form
     uint32_t hdr_size;
-    uint32_t img_size;
-    uint32_t hold_bytes; // of the body, before relocation can begin; 0 unknown
+    uint32_t body_end; // file offset
+    uint32_t delta;    // body's address here - in slot A
+    int8_t failed;     // first error; everything after it fails too
     uint8_t phase;
-    int8_t failed; // first error; everything after it fails too
+    bool relocates;
     struct sha256 sha;
     struct reloc reloc;
     struct image_source body;
@@ -55,8 +57,8 @@ int slot_writer_begin(struct slot_writer *w, struct journal *j, const struct hal
                       const struct slot_writer_job *job);
 
 // The next `size` bytes. Blocks while flash is erased and programmed. After an error only begin.
-// ERR_RANGE: more than announced. ERR_FORMAT, ERR_UNSUPPORTED, ERR_SLOT_BOUND, ERR_RELOCATION: not an image that this
-// slot can run (nothing was journalled as ready). ERR_IO: flash.
+// ERR_RANGE: more than announced. ERR_FORMAT, ERR_UNSUPPORTED, ERR_SLOT_BOUND, ERR_RELOCATION: not
+// an image that this slot can run (nothing was journalled as ready). ERR_IO: flash.
 int slot_writer_write(struct slot_writer *w, const void *data, uint32_t size);
 
 // Write what is held and give the file's SHA-256 (blob digest). ERR_STATE: bytes are missing.

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The full check of an image in its slot. Cheap refusals first, the signature last.
+#include "slots/check.h"
+
+#include "crypto/p256.h"
+#include "crypto/sha256.h"
+#include "hal/err.h"
+
+#include <string.h>
+
+static int read_slot(void *ctx, uint32_t offset, void *to, uint32_t size) {
+    const struct slot_source *s = ctx;
+    if (offset > s->area.size || size > s->area.size - offset) {
+        return ERR_RANGE;
+    }
+    return hal_flash_read(s->flash, s->area.offset + offset, to, size);
+}
+
+void slot_source_open(struct slot_source *s, const struct hal_layout *layout, int slot) {
+    *s = (struct slot_source){.flash = layout->flash, .area = layout->slot[slot]};
+    s->source = (struct image_source){.read = read_slot, .ctx = s};
+}
+
+uintptr_t slot_address(const struct hal_layout *layout, int slot) {
+    return layout->flash->base + layout->slot[slot].offset;
+}
+
+static int check_content(const struct slot_policy *policy, int slot, const struct image_info *info,
+                         const struct image_source *image) {
+    // A multiple of the hash's block; larger does not pay.
+    uint8_t buf[4 * SHA256_BLOCK_BYTES];
+    uint8_t digest[SHA256_BYTES];
+    struct image_place place = {
+        .slot_a_body = (uint32_t)slot_address(policy->layout, 0) + info->hdr_size,
+        .body = (uint32_t)slot_address(policy->layout, slot) + info->hdr_size,
+    };
+    int err = image_canonical_digest(info, image, &place, buf, sizeof(buf), digest);
+    if (err < 0) {
+        return err;
+    }
+    return memcmp(digest, info->digest, sizeof(digest)) == 0 ? 0 : ERR_DIGEST;
+}
+
+int slot_check(const struct slot_policy *policy, int slot, struct image_info *out) {
+    const struct boot_params *params = policy->params;
+    struct slot_source s;
+    slot_source_open(&s, policy->layout, slot);
+    int err = image_parse(out, &s.source, s.area.size);
+    if (err < 0) {
+        return err;
+    }
+    if (memcmp(out->vid, params->vid, sizeof(out->vid)) != 0 ||
+        memcmp(out->cid, params->cid, sizeof(out->cid)) != 0) {
+        return ERR_IDENTITY;
+    }
+    if (out->counter < policy->floor) {
+        return ERR_ROLLBACK;
+    }
+    err = image_runs_at(out, (uint32_t)slot_address(policy->layout, slot));
+    if (err < 0) {
+        return err;
+    }
+    if (out->sig_alg != IMAGE_SIG_ES256) {
+        return ERR_UNSUPPORTED;
+    }
+    const struct keyset_key *key;
+    err = keyset_find_image_key(policy->keys, out->keyhash, policy->development, &key);
+    if (err < 0) {
+        return err;
+    }
+    err = check_content(policy, slot, out, &s.source);
+    return err < 0 ? err : p256_verify(key->key, out->digest, out->sig);
+}
