@@ -54,7 +54,7 @@ struct handover {
     uint8_t crashes;        // resets in a row that were neither power-on nor asked for
     uint8_t reserved[2];
     uint8_t image_digest[32];
-    uint8_t pad[16];
+    uint8_t pad[20];
     uint32_t crc;
 };
 _Static_assert(sizeof(struct handover) == 112, "handover is a stored format");
