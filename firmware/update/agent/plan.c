@@ -262,31 +262,38 @@ static bool is_hopeless(uint8_t state, uint16_t reason) {
                                  (reason >= SLOT_REASON_IDENTITY && reason <= SLOT_REASON_FORMAT));
 }
 
+static enum plan_offer_verdict refuse(int *why, int err) {
+    *why = err;
+    return OFFER_REFUSE;
+}
+
+static bool is_too_early(const struct plan_offer_facts *f) {
+    uint32_t shift = clamp(f->reverts, 1, SHIFT_MAX) - 1;
+    return f->state == SLOT_REVERTED && f->uptime_s < ((uint64_t)f->pause_s << shift);
+}
+
 enum plan_offer_verdict plan_offer(const struct plan_offer_facts *f, int *why) {
-    *why = f->manifest;
+    *why = 0;
     if (f->manifest < 0) {
-        return OFFER_REFUSE;
+        return refuse(why, f->manifest);
     }
     if (f->is_running || !f->confirmed) {
         return OFFER_NONE; // nothing to do, or the free slot holds what we may have to go back to
     }
-    if (!f->is_other) {
-        return OFFER_TAKE;
+    if (f->is_other && f->state == SLOT_INSTALLING) {
+        return OFFER_TAKE; // going on wears nothing
     }
-    if (is_hopeless(f->state, f->reason)) {
-        *why = ERR_STATE;
-        return OFFER_REFUSE;
-    }
-    if (f->state == SLOT_REVERTED) {
-        uint32_t shift = clamp(f->reverts, 1, SHIFT_MAX) - 1;
-        bool early = f->uptime_s < ((uint64_t)f->pause_s << shift);
-        *why = early ? ERR_BUSY : 0;
-        return early ? OFFER_REFUSE : OFFER_RECHECK;
-    }
-    if (f->state == SLOT_READY) {
+    if (f->is_other && f->state == SLOT_READY) {
         return OFFER_NONE;
     }
-    return f->state == SLOT_CONFIRMED ? OFFER_RECHECK : OFFER_TAKE;
+    if (f->is_other && is_hopeless(f->state, f->reason)) {
+        return refuse(why, ERR_STATE);
+    }
+    if (f->worn || (f->is_other && is_too_early(f))) {
+        return refuse(why, ERR_BUSY);
+    }
+    bool is_there = f->is_other && (f->state == SLOT_REVERTED || f->state == SLOT_CONFIRMED);
+    return is_there ? OFFER_RECHECK : OFFER_TAKE;
 }
 
 enum plan_reply plan_reply(const struct plan_reply_facts *f) {

@@ -79,7 +79,8 @@ struct plan_event {
     uint32_t next_s; // as the answer has it
 };
 
-// Executed in this order. At most one of those from DO_POLL on, and it is the last.
+// Executed in this order, but DO_CONFIRM last: its event may ask for another wait. At most one of
+// those from DO_POLL on.
 enum plan_effect {
     DO_FORGET_REPORTS = 1 << 0, // those that the answered poll carried
     DO_COUNT_REFUSED = 1 << 1,
@@ -116,6 +117,7 @@ struct plan_offer_facts {
     uint16_t reason; // of the other slot
     uint8_t reverts; // of the other slot
     uint32_t uptime_s;
+    bool worn;        // no slot erase is left in the budget
     uint32_t pause_s; // before a reverted image may be tried again, doubled with each revert
 };
 

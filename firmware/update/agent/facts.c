@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent knows about its device: identity, keys, slots. Read at start; decides nothing.
+#include "agent.h"
+#include "hal/board.h"
+#include "hal/err.h"
+#include "os/boot.h"
+#include "os/log.h"
+#include <string.h>
+
+enum { HEADER_MAGIC = 0x96F3B83D, HEADER_VERSION_END = 28 };
+
+static uint32_t load32(const uint8_t *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+int facts_slot_version(int slot, struct image_version *version) {
+    uint8_t header[HEADER_VERSION_END];
+    int err =
+        hal_flash_read(agent.layout->flash, agent.layout->slot[slot].offset, header, sizeof header);
+    if (err < 0) {
+        return err;
+    }
+    if (load32(header) != (uint32_t)HEADER_MAGIC) {
+        return ERR_NOT_FOUND;
+    }
+    version->major = header[20];
+    version->minor = header[21];
+    version->revision = (uint16_t)(header[22] | header[23] << 8);
+    version->build = load32(header + 24);
+    return 0;
+}
+
+void facts_other(struct slot_record *record) {
+    int err = slot_get(&agent.journal, agent_other_slot(), record);
+    if (err < 0 || record->state == SLOT_UNKNOWN) {
+        memset(record, 0, sizeof *record);
+        record->state = SLOT_EMPTY;
+    }
+}
+
+bool facts_generation(uint8_t generation[8]) {
+    uint8_t payload[JOURNAL_PAYLOAD_BYTES];
+    const struct journal_id id = {.type = JOURNAL_GENERATION};
+    if (journal_get(&agent.journal, id, payload, NULL) < 0) {
+        return false;
+    }
+    memcpy(generation, payload, 8);
+    return true;
+}
+
+static int load_trust(const struct handover *h) {
+    if (h->boot_params == 0) {
+        return ERR_NOT_FOUND; // started without a bootloader
+    }
+    int err = boot_params_read(&agent.params, (const uint8_t *)(uintptr_t)h->boot_params);
+    if (err < 0) {
+        return err;
+    }
+    err = journal_open(&agent.journal, agent.layout, JOURNAL_AT_RUN);
+    if (err < 0) {
+        return err;
+    }
+    return trust_load(&agent.keys, agent.keyset_bytes, agent.layout, &agent.journal, &agent.params);
+}
+
+// The keyset's URL outranks the one that was provisioned.
+static void choose_url(const struct keyset_key *server, const struct identity *identity) {
+    memcpy(agent.base_url, identity->url, sizeof agent.base_url);
+    if (server->url && server->url_size > 0 && server->url_size <= IDENTITY_URL_MAX) {
+        memcpy(agent.base_url, server->url, server->url_size);
+        agent.base_url[server->url_size] = '\0';
+    }
+    size_t n = strlen(agent.base_url);
+    if (n > 0 && agent.base_url[n - 1] == '/') {
+        agent.base_url[n - 1] = '\0';
+    }
+}
+
+static int load_identity(void) {
+    struct identity identity;
+    const struct keyset_key *server;
+    uint8_t kid[8];
+    int err = identity_load(&identity, agent.layout);
+    if (err < 0) {
+        return err;
+    }
+    err = keyset_server_key(&agent.keys, 0, &server, kid);
+    if (err < 0) {
+        return err;
+    }
+    identity_device_id(&identity, agent.device_id);
+    memcpy(agent.device_point, identity.public_key, sizeof agent.device_point);
+    agent.development = identity.flags & IDENTITY_DEVELOPMENT;
+    choose_url(server, &identity);
+    return 0;
+}
+
+int facts_session(void) {
+    static const uint8_t no_token[16];
+    struct identity identity;
+    const struct keyset_key *server;
+    uint8_t kid[8];
+    if (agent.has_session) {
+        return 0;
+    }
+    int err = identity_load(&identity, agent.layout);
+    if (err < 0) {
+        return err;
+    }
+    err = keyset_server_key(&agent.keys, 0, &server, kid);
+    if (err < 0) {
+        return err;
+    }
+    bool token = memcmp(identity.token, no_token, sizeof no_token) != 0;
+    const struct message_party party = {
+        .device_id = agent.device_id,
+        .device_key = identity.device_key,
+        .device_point = agent.device_point,
+        .server_point = server->key,
+        .token = token ? identity.token : NULL,
+    };
+    err = message_keys(&agent.session, &party);
+    memset(&identity, 0, sizeof identity); // its private key has done its work
+    agent.has_session = err == 0;
+    return err;
+}
+
+int facts_load(void) {
+    const struct handover *h = os_handover();
+    agent.layout = &board_layout;
+    agent.running = h->slot == SLOT_B ? SLOT_B : SLOT_A;
+    int err = load_trust(h);
+    if (err < 0) {
+        return err;
+    }
+    memcpy(agent.running_digest, h->image_digest, sizeof agent.running_digest);
+    facts_slot_version(agent.running, &agent.running_version);
+    return load_identity();
+}

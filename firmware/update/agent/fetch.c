@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Downloads: a blob by Range into the free slot, and the check of what lies there then.
+#include "agent.h"
+#include "hal/err.h"
+#include "os/log.h"
+#include "param/slots.h"
+#include "param/update_agent.h"
+#include <string.h>
+
+static int open_writer(void) {
+    const struct manifest *m = &agent.offer;
+    struct slot_writer_job job = {
+        .slot = agent_other_slot(),
+        .running_slot = agent.running,
+        .size = m->blob_bytes,
+        .counter = m->counter,
+        .chunk_bytes = PARAM_SLOTS_CHUNK_BYTES,
+    };
+    memcpy(job.digest, m->image_digest, sizeof job.digest);
+    int err = slot_writer_begin(&agent.fetch.writer, &agent.journal, agent.layout, &job);
+    if (err < 0 || agent.fetch.writer.offset > 0) {
+        return err;
+    }
+    return wear_draw(); // the slot will be erased from its start
+}
+
+// From 0 again, whatever the journal has of it.
+static int start_over(void) {
+    int err = slot_writer_abort(&agent.fetch.writer);
+    return err < 0 ? err : open_writer();
+}
+
+static int on_head(void *ctx, int status, uint64_t length, uint64_t from, uint64_t total) {
+    struct agent_fetch *f = &agent.fetch;
+    const struct plan_reply_facts facts = {
+        .status = status,
+        .from = f->from,
+        .size = agent.offer.blob_bytes,
+        .length = length,
+        .range_from = from,
+        .range_total = total,
+        .started_over = f->started_over,
+    };
+    (void)ctx;
+    f->status = status;
+    f->verdict = plan_reply(&facts);
+    if (f->verdict == REPLY_START_OVER) {
+        return start_over();
+    }
+    return f->verdict == REPLY_GO_ON ? 0 : ERR_STATE;
+}
+
+static int on_body(void *ctx, const void *data, uint32_t n) {
+    (void)ctx;
+    return slot_writer_write(&agent.fetch.writer, data, n);
+}
+
+static void lose(int err) {
+    struct agent_fetch *f = &agent.fetch;
+    agent.last_error = err;
+    LOG("update: download given up at %u of %u bytes (HTTP %u, error %d)", f->writer.offset,
+        agent.offer.blob_bytes, f->status, err);
+    if (f->open) {
+        slot_writer_abort(&f->writer);
+        f->open = false;
+    }
+    agent_happened(PLAN_EV_LOST);
+}
+
+static void finish(void) {
+    uint8_t digest[32];
+    int err = slot_writer_finish(&agent.fetch.writer, digest);
+    if (err == 0 && memcmp(digest, agent.offer.blob_digest, sizeof digest) != 0) {
+        err = ERR_DIGEST;
+    }
+    if (err < 0) {
+        lose(err);
+        return;
+    }
+    agent_happened(PLAN_EV_FETCHED);
+}
+
+static void break_off(int err) {
+    struct agent_fetch *f = &agent.fetch;
+    struct plan_event e = {.what = PLAN_EV_BROKEN};
+    e.progress = f->writer.offset >= f->reached + PARAM_SLOTS_CHUNK_BYTES;
+    f->reached = f->writer.offset;
+    agent.last_error = err;
+    LOG("update: download broke at %u of %u bytes (HTTP %u, error %d)", f->writer.offset,
+        agent.offer.blob_bytes, f->status, err);
+    agent_tell(&e);
+}
+
+static void on_done(void *ctx, int err) {
+    struct agent_fetch *f = &agent.fetch;
+    (void)ctx;
+    if (f->status == 0) {
+        break_off(err);
+    } else if (f->verdict == REPLY_DROP) {
+        lose(err);
+    } else if (f->verdict == REPLY_AGAIN_FROM_0) {
+        f->started_over = true;
+        int over = start_over();
+        if (over < 0) {
+            lose(over);
+        } else {
+            break_off(err);
+        }
+    } else if (f->verdict == REPLY_AGAIN) {
+        break_off(err);
+    } else if (f->writer.failed < 0) {
+        lose(f->writer.failed); // what came is no image for this slot, or the flash failed
+    } else if (f->writer.offset == agent.offer.blob_bytes) {
+        finish();
+    } else {
+        break_off(err);
+    }
+}
+
+static void put_hex(char *to, const uint8_t *bytes, unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        *to++ = "0123456789abcdef"[bytes[i] >> 4];
+        *to++ = "0123456789abcdef"[bytes[i] & 15];
+    }
+    *to = '\0';
+}
+
+static void request(void) {
+    struct agent_fetch *f = &agent.fetch;
+    f->status = 0;
+    f->verdict = REPLY_AGAIN;
+    f->from = f->writer.offset;
+    strcpy(agent.url, agent.base_url);
+    strcat(agent.url, "/v1/blobs/");
+    put_hex(agent.url + strlen(agent.url), agent.offer.blob_digest, 32);
+    agent.request = (struct net_http_request){
+        .url = agent.url,
+        .method = "GET",
+        .range_from = f->from > 0 ? f->from : NET_HTTP_NO_RANGE,
+        .timeout_ms = PARAM_UPDATE_AGENT_TIMEOUT_MS,
+        .on_head = on_head,
+        .on_body = on_body,
+        .on_done = on_done,
+    };
+    int err = net_http_start(&agent.http, &agent.request);
+    if (err < 0) {
+        break_off(err);
+    }
+}
+
+void fetch_begin(void) {
+    struct agent_fetch *f = &agent.fetch;
+    f->started_over = false;
+    f->status = 0;
+    int err = open_writer();
+    f->open = err == 0;
+    f->reached = f->writer.offset;
+    if (err < 0) {
+        lose(err);
+        return;
+    }
+    LOG("update: %u.%u.%u+%u into slot %c, %u bytes from %u", agent.offer.version.major,
+        agent.offer.version.minor, agent.offer.version.revision, agent.offer.version.build,
+        'A' + agent_other_slot(), agent.offer.blob_bytes, f->writer.offset);
+    fetch_resume();
+}
+
+void fetch_resume(void) {
+    if (agent.fetch.writer.offset == agent.offer.blob_bytes) {
+        finish(); // cut off between the last byte and the check
+        return;
+    }
+    request();
+}
+
+static int check_slot(void) {
+    struct image_info info;
+    const struct slot_policy policy = {
+        .layout = agent.layout,
+        .params = &agent.params,
+        .keys = &agent.keys,
+        .floor = trust_floor(&agent.keys, &agent.journal, &agent.params),
+        .development = agent.development,
+    };
+    int err = slot_check(&policy, agent_other_slot(), &info);
+    if (err < 0) {
+        return err;
+    }
+    if (memcmp(info.digest, agent.offer.image_digest, sizeof info.digest) != 0) {
+        return ERR_DIGEST; // a good image, but not the one that was promised
+    }
+    bool same = info.counter == agent.offer.counter &&
+                image_version_compare(&info.version, &agent.offer.version) == 0;
+    return same ? 0 : ERR_FORMAT;
+}
+
+// An image that was here before keeps the count of its reverts.
+static int record_ready(void) {
+    struct slot_record r;
+    facts_other(&r);
+    if (r.state == SLOT_INSTALLING) {
+        return slot_writer_ready(&agent.fetch.writer);
+    }
+    r.state = SLOT_READY;
+    r.tries = 0;
+    r.power_ons = 0;
+    r.reason = SLOT_REASON_NONE;
+    return slot_put(&agent.journal, agent_other_slot(), &r);
+}
+
+void fetch_check(void) {
+    int err = check_slot();
+    agent.fetch.open = false;
+    if (err == 0) {
+        err = record_ready();
+    }
+    if (err < 0) {
+        agent.last_error = err;
+        LOG("update: image refused (error %d)", err);
+        agent_happened(PLAN_EV_BAD);
+        return;
+    }
+    LOG("update: slot %c is ready", 'A' + agent_other_slot());
+    report(REPORT_READY, agent.offer.image_digest, 0);
+    agent_happened(PLAN_EV_GOOD);
+}
