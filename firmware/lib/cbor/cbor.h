@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CBOR in deterministic form only (RFC 8949 section 4.2.1): shortest heads, definite lengths, map keys
-// in bytewise order and each once, text in UTF-8. Known are integers, byte and text strings, arrays,
-// maps, false, true and null; tags, floats and other simple values are ERR_UNSUPPORTED.
+// in bytewise order and each once, text in UTF-8. Known are integers, byte and text strings, arrays and
+// maps; tags, floats and simple values are ERR_UNSUPPORTED.
 //
 // The reader's error sticks: after the first, every call returns it and moves nothing, so a caller may
 // check once at the end. Nothing recurses; what is read stays in the caller's buffer.
@@ -35,7 +35,6 @@ int cbor_bytes_fixed(struct cbor_in *in, void *to, size_t size); // copies; ERR_
 int cbor_text(struct cbor_in *in, const char **text, size_t *size); // not terminated
 int cbor_array(struct cbor_in *in, uint32_t *count);                // `count` items follow
 int cbor_map(struct cbor_in *in, struct cbor_map *map);             // use cbor_next_key or cbor_next
-int cbor_bool(struct cbor_in *in, bool *value);
 
 // True if another pair follows in `map`, and its key comes after the one before (else the error is
 // set). The caller then reads the key, of whatever type, and the value.
@@ -68,5 +67,4 @@ void cbor_put_text(struct cbor_out *out, const char *text);  // terminated by NU
 void cbor_put_text_n(struct cbor_out *out, const char *text, size_t size);
 void cbor_put_array(struct cbor_out *out, uint32_t count);
 void cbor_put_map(struct cbor_out *out, uint32_t pairs);
-void cbor_put_bool(struct cbor_out *out, bool value);
 void cbor_put_raw(struct cbor_out *out, const void *data, size_t size); // bytes that are CBOR already

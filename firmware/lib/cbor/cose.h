@@ -19,6 +19,8 @@ enum {
     COSE_KID_BYTES = 8,
     COSE_TAG_BYTES = 32,
     COSE_SIGNATURE_BYTES = 64,
+    COSE_SIGN1_MAX_BYTES = 1024,
+    COSE_MAC0_MAX_BYTES = 2048,
     COSE_MAC0_MAX_OVERHEAD = 72, // what cose_write_mac0 adds to the payload, at most
 };
 
@@ -35,7 +37,8 @@ struct cose {
     const uint8_t *tag; // signature of 64 bytes or MAC of 32
 };
 
-// 0, ERR_FORMAT (not this shape), ERR_UNSUPPORTED (another algorithm, critical header or version).
+// 0, ERR_FORMAT (not this shape), ERR_UNSUPPORTED (another algorithm, critical header or version),
+// ERR_RANGE (larger than the maximum above).
 int cose_parse_sign1(struct cose *c, const uint8_t *data, size_t size);
 int cose_parse_mac0(struct cose *c, const uint8_t *data, size_t size);
 
