@@ -69,13 +69,11 @@ def catalog(firmware: Path | None = None) -> dict[str, Component]:
     """Return every component under `firmware` by id."""
     root = firmware or paths.checkout() / "firmware"
     folders = sorted(file.parent for file in root.rglob("component.toml"))
-    found = {c.id: c for c in (read(folder, root) for folder in folders)}
-    for component in found.values():
-        _check_references(component, found)
-    return found
+    return {c.id: c for c in (read(folder, root) for folder in folders)}
 
 
-def _check_references(component: Component, found: Mapping[str, Component]) -> None:
+def check_references(component: Component, found: Mapping[str, Component]) -> None:
+    """ComponentError unless everything that the component names is there."""
     file = component.dir / "component.toml"
     for other in component.requires:
         if other not in found:
@@ -139,7 +137,7 @@ def _param(name: str, table: Table) -> Param:
     low, high = -(1 << 31), (1 << 32) - 1
     param = Param(
         name=name,
-        unit=table.text("unit"),
+        unit=table.text("unit", ""),
         low=table.integer("min", low=low, high=high),
         high=table.integer("max", low=low, high=high),
         default=table.integer("default", low=low, high=high),
@@ -209,7 +207,9 @@ def resolve(
     chosen = set(listed)
     todo = list(listed)
     while todo:
-        for name in found[todo.pop()].requires:
+        component = found[todo.pop()]
+        check_references(component, found)
+        for name in component.requires:
             if name not in chosen:
                 chosen.add(name)
                 todo.append(name)

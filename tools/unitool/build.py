@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds an application or the bootloader: generate, compile, link, prove, measure."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from unitool import apps, compiling, components, layout, linking, paths, sizes, toolchain
+from unitool.apps import App
+from unitool.boards import Board
+from unitool.compiling import Image
+from unitool.errors import BuildError
+from unitool.linking import Job
+from unitool.ninja_file import Compile
+from unitool.sizes import Sizes
+
+BOOT = "boot"
+_STAMP = "build.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A finished build and where its files lie."""
+
+    name: str
+    board: Board
+    app: App | None  # None: the bootloader
+    out: Path
+    elf: Path
+    bin: Path
+    map: Path
+    slot_b_elf: Path | None  # for a debugger, when the image runs in slot B
+    build_id: bytes
+    sizes: Sizes
+
+
+def build(app_dir: Path, board: Board, *, out: Path | None = None, werror: bool = False) -> Built:
+    """Build the application in `app_dir`; files go to its build/<board>/ unless `out` is given."""
+    found = components.catalog()
+    app = apps.load(app_dir, found)
+    selection = components.resolve(
+        app.components, found, who=f"app {app.name!r}", overrides=app.params
+    )
+    image = Image(
+        name=app.name,
+        app_dir=app.dir,
+        board=board,
+        selection=selection,
+        out=(out or app.dir / "build" / board.name).resolve(),
+        tools=toolchain.for_board(board),
+        werror=werror,
+    )
+    generated = {
+        "app.h": layout.app_h(app),
+        "init.c": layout.init_c(selection.order),
+    }
+    built = _make(image, app, app.limits.stack_main, generated, found)
+    sizes.enforce(built.sizes, app)
+    return built
+
+
+def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -> Built:
+    """Build the bootloader, without keys; files go to build/boot/<board>/ of the checkout."""
+    found = components.catalog()
+    if BOOT not in found:
+        raise BuildError("there is no component 'boot'")
+    image = Image(
+        name=BOOT,
+        app_dir=None,
+        board=board,
+        selection=components.resolve([BOOT], found, who="the bootloader"),
+        out=(out or _boot_folder(board)).resolve(),
+        tools=toolchain.for_board(board),
+        werror=werror,
+    )
+    stack = found[BOOT].stack or apps.STACK_MAIN_DEFAULT
+    return _make(image, None, stack, {}, found)
+
+
+def _boot_folder(board: Board) -> Path:
+    checkout = paths.checkout()
+    root = checkout / "build" if os.access(checkout, os.W_OK) else paths.cache() / "build"
+    return root / "boot" / board.name
+
+
+def _make(
+    image: Image,
+    app: App | None,
+    stack: int,
+    generated: Mapping[str, str],
+    found: Mapping[str, components.Component],
+) -> Built:
+    image.out.mkdir(parents=True, exist_ok=True)
+    with _only_one(image.out):
+        parts = compiling.compiles(image)
+        compiling.write_files(
+            image,
+            parts,
+            {
+                **generated,
+                **layout.param_headers(image.selection),
+                "layout.ld": layout.layout_ld(image.board),
+                "layout.h": layout.layout_h(image.board),
+            },
+        )
+        compiling.run_ninja(image, found)
+        facts = _link(image, parts, stack)
+    return _built(image, app, facts)
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    """Let concurrent builds into one folder wait for each other."""
+    with (out / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, object]:
+    """Link unless nothing changed since the last time; return what build.json says."""
+    script_name = "boot.ld" if image.app_dir is None else "image.ld"
+    arch = paths.checkout() / "hal" / "arch" / image.board.arch
+    job = Job(
+        name=image.name,
+        board=image.board,
+        toolchain=image.tools,
+        out=image.out,
+        objects=tuple(part.object for part in parts),
+        script=arch / script_name,
+        stack=stack,
+    )
+    inputs = _inputs(job)
+    stamp = image.out / _STAMP
+    if stamp.is_file() and (image.out / f"{image.name}.bin").is_file():
+        facts: dict[str, object] = json.loads(stamp.read_text())
+        if facts.get("inputs") == inputs:
+            return facts
+    stamp.unlink(missing_ok=True)
+    try:
+        linked = linking.link_boot(job) if image.app_dir is None else linking.link_image(job)
+    except linking.LinkError as error:
+        click.echo(error.text.rstrip(), err=True)
+        raise
+    measured = sizes.measure(image.board, linked, stack)
+    facts = {"inputs": inputs, "build_id": linked.build_id.hex(), "sizes": measured.as_dict()}
+    (image.out / "size.json").write_text(json.dumps(measured.as_dict(), indent=1) + "\n")
+    stamp.write_text(json.dumps(facts, indent=1) + "\n")
+    return facts
+
+
+def _inputs(job: Job) -> str:
+    """Digest of everything that the links depend on."""
+    digest = hashlib.sha256(repr((job, linking.__file__)).encode())
+    tool = Path(__file__).parent
+    files = [
+        *(job.out / name for name in job.objects),
+        job.out / "gen" / "layout.ld",
+        *sorted(job.script.parent.glob("*.ld")),
+        *(tool / f"{name}.py" for name in ("linking", "relocation_proof", "elf_image", "sizes")),
+    ]
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _built(image: Image, app: App | None, facts: dict[str, object]) -> Built:
+    def file(suffix: str) -> Path:
+        return image.out / f"{image.name}{suffix}"
+
+    return Built(
+        name=image.name,
+        board=image.board,
+        app=app,
+        out=image.out,
+        elf=file(".elf"),
+        bin=file(".bin"),
+        map=file(".map"),
+        slot_b_elf=file(".slot_b.elf") if app else None,
+        build_id=bytes.fromhex(str(facts["build_id"])),
+        sizes=Sizes.from_dict(facts["sizes"]),
+    )
