@@ -9,12 +9,24 @@
 // flash. It must not call into flash, and nor may what the compiler makes of it (memcpy, division).
 #define RAM_FUNCTION __attribute__((section(".ramtext"), noinline, used))
 
+// First C code, after .data and .bss; interrupts masked. The image defines it (os/base, or boot,
+// which gets no handover).
+_Noreturn void hal_main(const struct handover *handover);
+
+// From here on code is read-only, data never executable, and null page and stack end trap, where
+// the core can. For images; what it sets lasts until reset.
+void hal_protect(void);
+
 // Mask interrupts; returns what hal_irq_unlock needs to restore the state. Nests.
 uint32_t hal_irq_lock(void);
 void hal_irq_unlock(uint32_t state);
 
 // Write the reset cause to retained RAM and reset the whole board.
 _Noreturn void hal_reset(enum reset_reason reason);
+
+// The two halves of hal_reset.
+void hal_reset_cause_set(enum reset_reason reason);
+_Noreturn void hal_reset_now(void);
 
 // Read and clear the cause of the last reset; RESET_POWER_ON if nobody wrote one. Only boot does.
 enum reset_reason hal_reset_cause_take(void);

@@ -11,10 +11,10 @@ enum err {
     ERR_FORMAT = -6,      // bytes are not of the format they should be
     ERR_UNSUPPORTED = -7, // well-formed, but a version or algorithm this code does not know
     ERR_TIMED_OUT = -8,
-    ERR_NO_MEMORY = -9,   // RAM, a pool or a table is full
-    ERR_NO_SPACE = -10,   // flash area or slot too small
-    ERR_BUSY = -11,       // in use; try again later
-    ERR_CLOSED = -12,     // the other side ended the connection
+    ERR_NO_MEMORY = -9, // RAM, a pool or a table is full
+    ERR_NO_SPACE = -10, // flash area or slot too small
+    ERR_BUSY = -11,     // in use; try again later
+    ERR_CLOSED = -12,   // the other side ended the connection
     ERR_NOT_FOUND = -13,
     ERR_SIGNATURE = -14,  // no signature, or none that one of our keys made
     ERR_DIGEST = -15,     // content does not have the digest it should have

@@ -24,7 +24,7 @@ enum { RESET_CAUSE_MAGIC = 0x43545352 }; // "RSTC"
 
 struct reset_cause {
     uint32_t magic;
-    uint16_t size; // 16
+    uint16_t size;    // 16
     uint16_t version; // 1
     uint32_t reason;
     uint32_t crc; // CRC-32 (IEEE) of the bytes before
@@ -37,21 +37,21 @@ enum boot_mode { BOOT_NORMAL = 0, BOOT_SAFE = 1 };
 // What the bootloader hands to the image; r0/a0 points to it (entry ABI).
 struct handover {
     uint32_t magic;
-    uint16_t size;    // 112
-    uint16_t version; // 1
-    uint32_t slot_base;     // CPU address of the running slot's header
-    uint32_t boot_count;    // never repeats on a device
-    uint32_t floor;         // lowest security counter that may run
-    uint32_t keyset_epoch;  // of the keyset that vouched for this image
-    uint32_t phase_us[4];   // or instructions where there is no clock: init, journal, verify, total
-    uint32_t boot_version;  // the bootloader's own
-    uint32_t boot_params;   // CPU address of struct boot_params
-    uint8_t slot;           // 0 A, 1 B
-    uint8_t state;          // enum slot_state: SLOT_TRYING or SLOT_CONFIRMED
-    uint8_t tries;          // starts of this image since it became trying, this one included
-    uint8_t mode;           // enum boot_mode
-    uint8_t reset_reason;   // enum reset_reason
-    uint8_t crashes;        // resets in a row that were neither power-on nor asked for
+    uint16_t size;         // 112
+    uint16_t version;      // 1
+    uint32_t slot_base;    // CPU address of the running slot's header
+    uint32_t boot_count;   // never repeats on a device
+    uint32_t floor;        // lowest security counter that may run
+    uint32_t keyset_epoch; // of the keyset that vouched for this image
+    uint32_t phase_us[4];  // or instructions where there is no clock: init, journal, verify, total
+    uint32_t boot_version; // the bootloader's own
+    uint32_t boot_params;  // CPU address of struct boot_params
+    uint8_t slot;          // 0 A, 1 B
+    uint8_t state;         // enum slot_state: SLOT_TRYING or SLOT_CONFIRMED
+    uint8_t tries;         // starts of this image since it became trying, this one included
+    uint8_t mode;          // enum boot_mode
+    uint8_t reset_reason;  // enum reset_reason
+    uint8_t crashes;       // resets in a row that were neither power-on nor asked for
     uint8_t reserved[2];
     uint8_t image_digest[32];
     uint8_t pad[20];

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// RISC-V: the PMP. Code read-only, data never executable, null page and stack end trap.
+#include "csr.h"
+#include "hal/arch.h"
+#include "layout.h"
+
+extern uint8_t hal_ramtext_start[], hal_ramtext_end[];
+
+// Privileged 1.12, 3.7.1. Machine mode obeys locked entries only, and what no entry matches is
+// allowed to it, so the last one denies everything.
+enum {
+    R = 1,
+    W = 2,
+    X = 4,
+    TOR = 1 << 3, // from the entry before to this one
+    NAPOT = 3 << 3,
+    LOCKED = 1 << 7,
+    NONE = LOCKED | TOR,
+    READ_WRITE = LOCKED | TOR | R | W,
+    CODE = LOCKED | TOR | R | X,
+    NOTHING = LOCKED | NAPOT,
+    NULL_PAGE_BYTES = 0x1000,
+    GUARD_BYTES = 0x1000,
+};
+#define PACK(a, b, c, d)                                                                           \
+    ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+
+_Static_assert(LAYOUT_FLASH_BASE < LAYOUT_RAM_BASE, "the entries below go upwards");
+
+void hal_protect(void) {
+    uintptr_t slot = (uintptr_t)hal_body_start - LAYOUT_BODY_OFFSET;
+    CSR_WRITE(pmpaddr0, NULL_PAGE_BYTES >> 2);
+    CSR_WRITE(pmpaddr1, slot >> 2); // devices, flash before the slot
+    CSR_WRITE(pmpaddr2, (slot + LAYOUT_SLOT_A_SIZE) >> 2);
+    CSR_WRITE(pmpaddr3, (LAYOUT_RAM_BASE - GUARD_BYTES) >> 2); // flash behind the slot, PCI
+    CSR_WRITE(pmpaddr4, LAYOUT_RAM_BASE >> 2);
+    CSR_WRITE(pmpaddr5, (uintptr_t)hal_ramtext_start >> 2); // stack
+    CSR_WRITE(pmpaddr6, (uintptr_t)hal_ramtext_end >> 2);
+    CSR_WRITE(pmpaddr7, (LAYOUT_RAM_BASE + LAYOUT_RAM_SIZE + LAYOUT_RETAINED_SIZE) >> 2);
+    CSR_WRITE(pmpaddr8, ~0U);
+    CSR_WRITE(pmpcfg0, PACK(NONE, READ_WRITE, CODE, READ_WRITE));
+    CSR_WRITE(pmpcfg1, PACK(NONE, READ_WRITE, CODE, READ_WRITE));
+    CSR_WRITE(pmpcfg2, PACK(NOTHING, 0, 0, 0));
+}
