@@ -8,6 +8,8 @@
 enum {
     RELOC_MAX_TABLE_OFFSET = 1024,
     RELOC_HEAD_MAX_BYTES = 2048, // what must be held at most before reloc_head_ready says 1
+    RELOC_WORDS_START = 0x20,    // magic, table offset, build id offset: never relocated
+    RELOC_WORDS_END = 0x2c,
 };
 
 // Its fields are the relocator's own, but `readable`.
@@ -19,19 +21,17 @@ struct reloc {
 
     uint32_t body_size;
     uint32_t table, entries, entries_end, table_end; // offsets in the body
-    uint32_t count;                                  // in the header
-    uint32_t granule;
-
-    uint32_t cursor;    // next entry's first byte
-    uint32_t left;      // entries not yet read
-    uint32_t word;      // offset of the word at hand, UINT32_MAX if there is none any more
-    uint32_t position;  // in the body, of the next byte to pass
-    uint8_t negative;   // sign of the word at hand
-    uint8_t carry;      // out of the bytes of it that have passed
-    uint8_t pending;    // an entry has to be read before going on
-    uint8_t cached;     // bytes in cache
-    uint8_t used;       // of which were read
-    uint8_t cache[16];  // entries read ahead
+    uint32_t count;                                  // entries, by the table's head
+    uint32_t cursor;                                 // of the next entry
+    uint32_t left;                                   // entries not yet read
+    uint32_t word;     // offset of the word at hand, UINT32_MAX if there is none any more
+    uint32_t position; // of the next byte to pass
+    uint8_t granule;
+    uint8_t negative; // sign of the word at hand
+    uint8_t carry;    // out of those of its bytes that have passed
+    uint8_t pending;  // the next entry has to be read before going on
+    uint8_t cache_start, cache_end;
+    uint8_t cache[16]; // entries read ahead; cache_start is at `cursor`
 };
 
 // Reads the table's head. `body`: offset 0 is the body's start; the table's bytes are the same in every
@@ -65,3 +65,6 @@ int reloc_head_ready(const uint8_t *head, uint32_t size, uint32_t body_size);
 
 // Offset of the table that the first 0x2C bytes of a body name; 0 if the body has no magic.
 uint32_t reloc_table_offset(const uint8_t *head, uint32_t size);
+
+// Can a table's head lie at `table_offset` of such a body?
+bool reloc_place_valid(uint32_t table_offset, uint32_t body_size);
