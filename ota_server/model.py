@@ -5,54 +5,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-Version = tuple[int, int, int, int]
-
-
-def version_text(version: Version) -> str:
-    """`1.2.0`, or `1.2.0+7` when there is a build number."""
-    text = ".".join(str(part) for part in version[:3])
-    return f"{text}+{version[3]}" if version[3] else text
-
-
-class SlotState(StrEnum):
-    """States of a slot, in the order of their numbers in flash.md."""
-
-    EMPTY = "empty"
-    INSTALLING = "installing"
-    READY = "ready"
-    TRYING = "trying"
-    CONFIRMED = "confirmed"
-    BAD = "bad"
-    REVERTED = "reverted"
-
-
-class ReportKind(StrEnum):
-    """Kinds of report, in the order of their numbers in protocol.md, from 1."""
-
-    REFUSED = "offer refused"
-    DOWNLOAD = "download failed"
-    INSTALLED = "installed"
-    REJECTED = "rejected after download"
-    CONFIRMED = "confirmed"
-    REVERTED = "reverted"
-    BAD = "bad"
-    CRASH = "crash"
-    ANSWERS = "answers refused"
-
+from unitool.formats.manifest import Manifest
+from unitool.formats.messages import Poll, Report, ReportKind, SlotStatus
+from unitool.formats.reasons import MalformedError
+from unitool.formats.records import Reason, SlotState
+from unitool.formats.version import Version
 
 SLOT_REASONS = {
-    1: "it crashed until its tries were used up",
-    2: "no confirmation in time",
-    3: "signature or digest wrong at start",
-    4: "identity of another product",
-    5: "security counter below the floor",
-    6: "relocation table refused",
-    7: "format not understood",
-    8: "ordered by the server",
-    9: "ordered at the device",
-    10: "too many power-ons without a confirmation",
+    Reason.CRASHED: "it crashed until its tries were used up",
+    Reason.NOT_CONFIRMED: "no confirmation in time",
+    Reason.SIGNATURE: "signature or digest wrong at start",
+    Reason.IDENTITY: "identity of another product",
+    Reason.FLOOR: "security counter below the floor",
+    Reason.RELOCATION: "relocation table refused",
+    Reason.FORMAT: "format not understood",
+    Reason.SERVER: "ordered by the server",
+    Reason.LOCAL: "ordered at the device",
+    Reason.POWER_ONS: "too many power-ons without a confirmation",
 }
+
+
+def reason_words(reason: int) -> str:
+    """A slot's reason as an operator reads it."""
+    known = reason in SLOT_REASONS
+    return SLOT_REASONS[Reason(reason)] if known else f"reason {reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +43,13 @@ class SlotView:
     reason: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Something that happened on a device, told once."""
-
-    kind: ReportKind
-    digest: bytes
-    code: int
-    text: str = ""
-
-    def words(self) -> str:
-        """The cause as an operator reads it, empty if the device gave none."""
-        if self.text:
-            return self.text
-        if self.kind in (ReportKind.REVERTED, ReportKind.BAD):
-            return SLOT_REASONS.get(self.code, f"reason {self.code}")
-        return f"code {self.code}" if self.code else ""
+def report_words(report: Report) -> str:
+    """The cause in a report as an operator reads it, empty if the device gave none."""
+    if report.text:
+        return report.text
+    if report.kind in (ReportKind.REVERTED, ReportKind.BAD):
+        return reason_words(report.code)
+    return f"code {report.code}" if report.code else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,26 +79,59 @@ class Seen:
         return self.device.hex()[:8]
 
 
+def seen_from(poll: Poll) -> Seen:
+    """What matters of a poll; MalformedError if the running slot is none of those it lists."""
+    app = poll.app
+    slots = {s.slot: _slot_view(s) for s in app.slots}
+    if app.running not in slots:
+        raise MalformedError("poll: the running slot is not listed")
+    running = slots.pop(app.running)
+    return Seen(
+        device=poll.device,
+        vid=app.vid,
+        cid=app.cid,
+        running=running,
+        other=next(iter(slots.values()), SlotView(state=SlotState.EMPTY)),
+        slot_bytes=poll.slot_bytes,
+        agent=poll.agent,
+        boot=poll.bootloader,
+        reports=poll.reports,
+    )
+
+
+def _slot_view(slot: SlotStatus) -> SlotView:
+    """States of later versions of the protocol say nothing to us."""
+    known = slot.state in set(SlotState)
+    return SlotView(
+        state=SlotState(slot.state) if known else SlotState.EMPTY,
+        version=slot.version,
+        digest=slot.digest or b"",
+        reason=slot.reason or 0,
+    )
+
+
 Range = tuple[Version, Version]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One published manifest: an image for one identity. `follows` None means any version."""
+    """One published manifest, as signed and as read: an image for one identity."""
 
     id: int
-    name: str
-    vid: bytes
-    cid: bytes
-    version: Version
-    counter: int
-    image_digest: bytes
-    blob_digest: bytes
-    blob_bytes: int
-    manifest: bytes
-    follows: tuple[Range, ...] | None = None
-    least_boot: int = 0
-    least_agent: int = 0
+    signed: bytes
+    manifest: Manifest
+    info: dict[str, str] = field(default_factory=dict)  # for people: app, board, build id
+    added_s: int = 0
+
+    @property
+    def version(self) -> Version:
+        """The app's version."""
+        return self.manifest.app.version
+
+    @property
+    def image_digest(self) -> bytes:
+        """What names the image on devices."""
+        return self.manifest.app.image_digest
 
 
 class Phase(StrEnum):
@@ -207,4 +209,56 @@ class Rollout:
     phase: Phase = Phase.RUNNING
     opened: bool = False
     reason: str = ""
+    added_s: int = 0
     counts: Counts = field(default_factory=Counts)
+
+
+class Standing(StrEnum):
+    """Whether we talk to a device. EXPECTED: its id is known, it was not heard yet."""
+
+    EXPECTED = "expected"
+    PENDING = "pending approval"
+    ENROLLED = "enrolled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What is stored of a device, but for what changes with every poll.
+
+    `generation` is the one that counts, `pending` the one it was last told to take. `status` is
+    what its last poll said, for people.
+    """
+
+    id: bytes
+    standing: Standing
+    public: bytes | None = None
+    generation: bytes | None = None
+    pending: bytes | None = None
+    resyncs: int = 0
+    status: dict[str, Any] = field(default_factory=dict)
+    added_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport:
+    """A report, whose, and when it came."""
+
+    device: bytes
+    at_s: int
+    boot: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A one-time enrolment token, for one device or for any.
+
+    The key of an enrolment is derived from the token itself, so a hash would not do: it is kept
+    wrapped by the server key until the device that used it polls, then only its hash remains.
+    """
+
+    hash: bytes
+    wrapped: bytes | None
+    device: bytes | None = None
+    used: bool = False
+    added_s: int = 0

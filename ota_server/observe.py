@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from unitool.formats.messages import ReportKind
+from unitool.formats.records import SlotState
+
 from ota_server.model import (
-    SLOT_REASONS,
     Failure,
     Member,
-    ReportKind,
     Rollout,
     Seen,
-    SlotState,
     SlotView,
     Stage,
-    version_text,
+    reason_words,
+    report_words,
 )
 
 DOWNLOAD_ATTEMPTS = 3
@@ -35,10 +36,10 @@ def _failed(member: Member, failure: Failure, sentence: str) -> Member:
 
 
 def _sentence(rollout: Rollout, seen: Seen, verb: str, cause: str) -> str:
-    text = f"device {seen.name} {verb} {version_text(rollout.release.version)}"
+    text = f"device {seen.name} {verb} {rollout.release.version}"
     running = seen.running.version
     if verb.startswith("rolled back") and running is not None:
-        text += f" to {version_text(running)}"
+        text += f" to {running}"
     return f"{text}: {cause}" if cause else text
 
 
@@ -49,18 +50,18 @@ def from_reports(rollout: Rollout, member: Member, seen: Seen) -> Member:
     told = {r.kind: r for r in seen.reports if r.digest == rollout.release.image_digest}
     for kind, (failure, verb) in _FATAL.items():
         if kind in told:
-            causes = [told[kind].words()]
+            causes = [report_words(told[kind])]
             if kind is not ReportKind.CRASH and ReportKind.CRASH in told:
-                causes.append(told[ReportKind.CRASH].words())
+                causes.append(report_words(told[ReportKind.CRASH]))
             cause = "; ".join(c for c in causes if c)
             return _failed(member, failure, _sentence(rollout, seen, verb, cause))
-    if ReportKind.DOWNLOAD not in told:
+    if ReportKind.DOWNLOAD_FAILED not in told:
         return member
     member = replace(member, attempts=member.attempts + 1)
     if member.attempts < DOWNLOAD_ATTEMPTS:
         return member
     verb = f"failed {member.attempts} times to download"
-    cause = told[ReportKind.DOWNLOAD].words()
+    cause = report_words(told[ReportKind.DOWNLOAD_FAILED])
     return _failed(member, Failure.DOWNLOAD, _sentence(rollout, seen, verb, cause))
 
 
@@ -75,7 +76,7 @@ def from_slots(rollout: Rollout, member: Member, seen: Seen) -> Member:
     if slot is not None and (went or member.stage is Stage.READY):
         if slot.state in (SlotState.BAD, SlotState.REVERTED):
             failure = Failure.BAD if slot.state is SlotState.BAD else Failure.REVERTED
-            cause = SLOT_REASONS.get(slot.reason, f"reason {slot.reason}")
+            cause = reason_words(slot.reason)
             sentence = _sentence(rollout, seen, "rolled back from", cause)
             return _failed(member, failure, sentence)
         if slot.state is SlotState.READY and member.stage is Stage.FAILED:

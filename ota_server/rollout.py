@@ -17,6 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from unitool.formats.records import SlotState
+from unitool.formats.version import Version
+
 from ota_server.model import (
     Counts,
     Failure,
@@ -27,10 +30,7 @@ from ota_server.model import (
     Release,
     Rollout,
     Seen,
-    SlotState,
     Stage,
-    Version,
-    version_text,
 )
 from ota_server.observe import from_reports, from_slots
 
@@ -124,7 +124,7 @@ def expire(change: Change, device: bytes, idle_s: float) -> Change:
         told = "go for" if member.stage is Stage.GO else "the first start of"
         detail = (
             f"device {device.hex()[:8]} fell silent after {told} "
-            f"{version_text(rollout.release.version)}: not heard for {int(idle_s)} s"
+            f"{rollout.release.version}: not heard for {int(idle_s)} s"
         )
         new = replace(member, stage=Stage.FAILED, failure=Failure.SILENT, detail=detail)
         return settle(rollout, member, new)
@@ -160,17 +160,17 @@ def retried(change: Change) -> Change:
 
 def eligible(rollout: Rollout, seen: Seen) -> bool:
     """Whether this device may be offered the release at all."""
-    release, current = rollout.release, seen.running.version
-    if (seen.vid, seen.cid) != (release.vid, release.cid) or current is None:
+    manifest, current = rollout.release.manifest, seen.running.version
+    if (seen.vid, seen.cid) != (manifest.vid, manifest.cid) or current is None:
         return False
-    stuck = seen.slot_with(release.image_digest)
+    stuck = seen.slot_with(manifest.app.image_digest)
     return (
-        release.version > current
-        and _within(current, release.follows)
+        manifest.app.version > current
+        and manifest.may_follow(current)
         and _within(current, rollout.policy.current)
-        and release.blob_bytes <= seen.slot_bytes
-        and release.least_boot <= seen.boot
-        and release.least_agent <= seen.agent
+        and manifest.app.blob_size <= seen.slot_bytes
+        and (manifest.boot_min or 0) <= seen.boot
+        and (manifest.agent_min or 0) <= seen.agent
         and not (stuck is not None and stuck.state is SlotState.BAD)
     )
 

@@ -6,20 +6,21 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
+from unitool.formats.manifest import Component, Manifest
+from unitool.formats.messages import Report, ReportKind
+from unitool.formats.records import SlotState
+from unitool.formats.version import Version
+
 from ota_server.model import (
     Policy,
     Range,
     Release,
-    Report,
-    ReportKind,
     Seen,
-    SlotState,
     SlotView,
-    Version,
 )
 
 VID, CID = b"V" * 16, b"C" * 16
-V1, V2, V3 = (1, 0, 0, 0), (2, 0, 0, 0), (3, 0, 0, 0)
+V1, V2, V3 = Version(1), Version(2), Version(3)
 EMPTY = SlotView(state=SlotState.EMPTY)
 
 
@@ -28,21 +29,29 @@ def digest_of(version: Version) -> bytes:
     return sha256(repr(version).encode()).digest()
 
 
-def release(version: Version = V2, follows: tuple[Range, ...] | None = None) -> Release:
+def release(
+    version: Version = V2,
+    follows: tuple[Range, ...] | None = None,
+    boot_min: int | None = None,
+    agent_min: int | None = None,
+) -> Release:
     """A release of the one product."""
-    return Release(
-        id=version[0],
-        name="webdemo",
-        vid=VID,
-        cid=CID,
+    app = Component(
         version=version,
         counter=1,
         image_digest=digest_of(version),
         blob_digest=bytes(32),
-        blob_bytes=1000,
-        manifest=b"",
-        follows=follows,
+        blob_size=1000,
     )
+    manifest = Manifest(
+        vid=VID,
+        cid=CID,
+        components=(app,),
+        follows=follows,
+        boot_min=boot_min,
+        agent_min=agent_min,
+    )
+    return Release(id=version.major, signed=b"", manifest=manifest)
 
 
 def slot(version: Version, state: SlotState, reason: int = 0) -> SlotView:

@@ -6,15 +6,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from unitool.formats.messages import ReportKind
+from unitool.formats.records import SlotState
 
 from ota_server.model import (
     Failure,
     Member,
     Phase,
-    ReportKind,
+    Release,
     Rollout,
     Seen,
-    SlotState,
     Stage,
 )
 from ota_server.rollout import (
@@ -204,7 +205,7 @@ def test_reports_about_another_image_do_not_matter(fleet: Fleet) -> None:
 
 def test_three_failed_downloads_are_a_failure(fleet: Fleet) -> None:
     fleet.poll(seen())
-    failed = report(ReportKind.DOWNLOAD, text="HTTP 404")
+    failed = report(ReportKind.DOWNLOAD_FAILED, text="HTTP 404")
     for _ in range(2):
         assert isinstance(fleet.poll(seen(OLD, EMPTY, failed)), Offer)
     assert fleet.poll(seen(OLD, EMPTY, failed)) is None
@@ -363,15 +364,14 @@ def test_not_eligible(facts: Seen) -> None:
 
 
 def test_limits_of_release_and_policy() -> None:
-    def offered(**limits: object) -> bool:
-        limited = replace(release(), **limits)  # type: ignore[arg-type]
+    def offered(limited: Release) -> bool:
         return eligible(begun(1, limited, policy()), seen())
 
-    assert offered()
-    assert not offered(least_boot=2)
-    assert not offered(least_agent=2)
-    assert not offered(follows=((V2, V3),))
-    assert offered(follows=((V2, V3), (V1, V1)))
+    assert offered(release())
+    assert not offered(release(boot_min=2))
+    assert not offered(release(agent_min=2))
+    assert not offered(release(follows=((V2, V3),)))
+    assert offered(release(follows=((V2, V3), (V1, V1))))
     only = replace(policy(), current=((V2, V2),))
     assert not eligible(begun(1, release(), only), seen())
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from unitool.formats.messages import ReportKind
+from unitool.formats.records import SlotState
 
 from ota_server.model import (
     Counts,
     Member,
     Phase,
-    ReportKind,
     Rollout,
-    SlotState,
     SlotView,
     Stage,
 )
