@@ -24,7 +24,16 @@ T = TypeVar("T")
 
 def encode(item: Item) -> bytes:
     """Return the one deterministic encoding of `item`."""
-    return cbor2.dumps(item, canonical=True)
+    return cbor2.dumps(_sorted(item))
+
+
+def _sorted(item: Item) -> Item:
+    """Sort maps by their keys' encoding; cbor2's canonical form sorts by length first."""
+    if isinstance(item, dict):
+        return {key: _sorted(item[key]) for key in sorted(item, key=cbor2.dumps)}
+    if isinstance(item, list | tuple):
+        return [_sorted(each) for each in item]
+    return item
 
 
 def encode_bytes(data: bytes) -> bytes:

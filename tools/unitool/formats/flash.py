@@ -11,7 +11,7 @@ from zlib import crc32
 from construct import Bytes, Const, ConstructError, Int16ul, Int32ul, Struct
 
 from unitool.formats import p256
-from unitool.formats.reasons import MalformedError, TooLargeError
+from unitool.formats.reasons import MalformedError, NotFoundError, TooLargeError
 
 PARAMS_BYTES, PARAMS_ALIGNMENT = 1280, 16
 IDENTITY_BYTES = 512
@@ -227,7 +227,7 @@ def read_identity(area: bytes) -> Identity:
         except MalformedError:
             continue
     if last is None:
-        raise MalformedError("the identity area holds no record", hint="unitool provision")
+        raise NotFoundError("the identity area holds no record", hint="unitool provision")
     return last
 
 

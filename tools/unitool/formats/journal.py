@@ -161,13 +161,17 @@ class Journal:
 
     def append(self, payload: Payload, component: int = 0, key: int = 0) -> None:
         """Append a record; starts the journal, or rolls it over, where needed."""
+        self.append_raw(payload.TYPE, component, key, payload.encode())
+
+    def append_raw(self, kind: int, component: int, key: int, payload: bytes) -> None:
+        """Append a record of any type."""
         sector = self.active
         free = self.capacity if sector is None else self._free(sector)
         if sector is None:
             sector, free = self._start(0, [], 0)
         elif free >= self.capacity:
             sector, free = self._roll_over(sector)
-        self._write(sector, free, self._next(), payload.TYPE, component, key, payload.encode())
+        self._write(sector, free, (self._next(), kind, component, key), payload)
 
     def _free(self, sector: int) -> int:
         """Return the first place behind everything that is not blank."""
@@ -195,21 +199,14 @@ class Journal:
         self.sectors[sector] = bytearray([self.erased]) * size
         self.steps.append(Step(sector, 0, None))
         for i, record in enumerate(kept):
-            self._write(sector, i, sequence + i, *record.about, record.payload)
+            self._write(sector, i, (sequence + i, *record.about), record.payload)
         start = Start(record_bytes=self.record_bytes, rollovers=rollovers)
-        self._write(sector, len(kept), sequence + len(kept), Type.START, 0, 0, start.encode())
+        self._write(sector, len(kept), (sequence + len(kept), Type.START, 0, 0), start.encode())
         return sector, len(kept) + 1
 
-    def _write(
-        self,
-        sector: int,
-        i: int,
-        sequence: int,
-        kind: int,
-        component: int,
-        key: int,
-        payload: bytes,
-    ) -> None:
+    def _write(self, sector: int, i: int, head: tuple[int, int, int, int], payload: bytes) -> None:
+        """Write a record at place `i`; `head` is sequence number, type, component and key."""
+        sequence, kind, component, key = head
         record = Record(sequence=sequence, type=kind, component=component, key=key, payload=payload)
         data = record.encode().ljust(self.record_bytes, bytes([self.erased]))
         at = i * self.record_bytes

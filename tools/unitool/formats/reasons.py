@@ -64,6 +64,12 @@ class SlotBoundError(FormatError):
     code = "ERR_SLOT_BOUND"
 
 
+class NotFoundError(FormatError):
+    """Nothing valid stands where it should."""
+
+    code = "ERR_NOT_FOUND"
+
+
 class AuthError(FormatError):
     """A message's MAC is wrong."""
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the golden vectors from fixed keys; see ../README.md."""
