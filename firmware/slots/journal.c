@@ -220,8 +220,8 @@ static int roll_over(struct journal *j, uint8_t newest[RECORD_BYTES]) {
 }
 
 static int append(struct journal *j, uint8_t record[RECORD_BYTES], uint32_t sequence) {
-    int err = j->active < 0 ? ERR_NO_SPACE : append_here(j, record, sequence);
-    return err == ERR_NO_SPACE ? roll_over(j, record) : err;
+    bool done = j->active >= 0 && append_here(j, record, sequence) == 0;
+    return done ? 0 : roll_over(j, record); // the sector is full, or worn
 }
 
 int journal_open(struct journal *j, const struct hal_layout *layout, enum journal_mode mode) {

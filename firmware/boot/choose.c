@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bootloader's decision. docs/flash.md has the states; the order of preference is in rank().
+#include "choose.h"
+
+#include "hal/retained.h"
+
+#include <stddef.h>
+
+// What the image asked for or the mains did, as opposed to a crash or someone at the reset pin.
+static bool is_benign(uint8_t reset) {
+    return reset == RESET_POWER_ON || reset == RESET_UPDATE;
+}
+
+static bool is_crash(uint8_t reset) {
+    return reset == RESET_WATCHDOG || reset == RESET_PANIC;
+}
+
+static bool is_live(const struct slot_record *r) {
+    return r->state == SLOT_TRYING || r->state == SLOT_CONFIRMED;
+}
+
+// Of the slots that run or ran, the one with the later record: it is the one to go on with.
+static bool is_current(const struct choose_in *in, int slot) {
+    const struct slot_record *other = &in->slot[!slot];
+    return is_live(&in->slot[slot]) &&
+           (!is_live(other) || in->refused[!slot] || in->slot[slot].sequence > other->sequence);
+}
+
+// 0: never. A bad or reverted image is better than none: it was whole when it was recorded so, and
+// is checked again. What is empty or half written never runs.
+static int rank(const struct choose_in *in, int slot) {
+    if (in->refused[slot]) {
+        return 0;
+    }
+    if (is_current(in, slot)) {
+        return 6;
+    }
+    switch (in->slot[slot].state) {
+    case SLOT_READY:
+        return in->reset == RESET_UPDATE ? 7 : 3;
+    case SLOT_CONFIRMED:
+        return 5;
+    case SLOT_TRYING:
+        return 4;
+    case SLOT_REVERTED:
+        return 2;
+    case SLOT_BAD:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int preferred(const struct choose_in *in) {
+    int a = rank(in, SLOT_A);
+    int b = rank(in, SLOT_B);
+    if (a == 0 && b == 0) {
+        return -1;
+    }
+    if (a == b) {
+        return in->slot[SLOT_B].sequence > in->slot[SLOT_A].sequence ? SLOT_B : SLOT_A;
+    }
+    return a > b ? SLOT_A : SLOT_B;
+}
+
+static uint8_t crashes_of(const struct choose_in *in, int slot) {
+    if (!is_crash(in->reset) || in->last.count == 0 || in->last.slot != slot) {
+        return 0;
+    }
+    return in->last.crashes < UINT8_MAX ? (uint8_t)(in->last.crashes + 1) : UINT8_MAX;
+}
+
+// One more start of an image on trial. False if it has used them up; `r` then says so.
+static bool try_again(struct slot_record *r, uint8_t reset) {
+    if (is_benign(reset)) {
+        if (r->power_ons < SLOT_POWER_ONS_MAX) {
+            r->power_ons++;
+            return true;
+        }
+        r->state = SLOT_REVERTED;
+        r->reason = SLOT_REASON_POWER_ONS;
+        r->reverts = r->reverts < UINT8_MAX ? (uint8_t)(r->reverts + 1) : UINT8_MAX;
+        return false;
+    }
+    if (r->tries < SLOT_TRIES_MAX) {
+        r->tries++;
+        return true;
+    }
+    r->state = SLOT_BAD;
+    r->reason = SLOT_REASON_CRASHED;
+    return false;
+}
+
+struct choice boot_choose(const struct choose_in *in) {
+    struct choice c = {.action = CHOOSE_NOTHING, .slot = preferred(in)};
+    if (c.slot < 0) {
+        return c;
+    }
+    c.action = CHOOSE_START;
+    c.record = in->slot[c.slot];
+    c.crashes = crashes_of(in, c.slot);
+    c.mode = c.crashes >= BOOT_SAFE_CRASHES ? BOOT_SAFE : BOOT_NORMAL;
+    switch (c.record.state) {
+    case SLOT_CONFIRMED:
+        return c;
+    case SLOT_TRYING:
+        c.changed = true;
+        c.action = try_again(&c.record, in->reset) ? CHOOSE_START : CHOOSE_RECORD;
+        return c;
+    case SLOT_READY:
+        break;
+    default: // nothing better is left: the agent alone may mend it
+        c.mode = BOOT_SAFE;
+    }
+    c.changed = true;
+    c.record.state = SLOT_TRYING;
+    c.record.tries = 1;
+    c.record.power_ons = 0;
+    c.record.reason = SLOT_REASON_NONE;
+    return c;
+}
+
+int boot_choose_first(const struct image_info *a, const struct image_info *b) {
+    if (a == NULL || b == NULL) {
+        return a != NULL ? SLOT_A : b != NULL ? SLOT_B : -1;
+    }
+    if (a->counter != b->counter) {
+        return b->counter > a->counter ? SLOT_B : SLOT_A;
+    }
+    return image_version_compare(&b->version, &a->version) > 0 ? SLOT_B : SLOT_A;
+}
