@@ -72,11 +72,11 @@ def _make(
         source=source,
         object=f"obj/{name}.o",
         compiler=image.tools.tool("g++" if cxx else "gcc"),
-        flags=(*flags, *_maps(image), *folders, *extra),
+        flags=(*flags, *_maps(image, assembler=source.suffix == ".S"), *folders, *extra),
     )
 
 
-def _maps(image: Image) -> tuple[str, ...]:
+def _maps(image: Image, *, assembler: bool) -> tuple[str, ...]:
     folders = [(f"{paths.checkout()}/", "")]
     if image.app_dir is not None:
         folders.append((f"{image.app_dir}", image.name))
@@ -84,7 +84,7 @@ def _maps(image: Image) -> tuple[str, ...]:
     for name in sorted({part.name for c in image.selection.order for part in c.third_party}):
         folder = third_party.source_dir(name)
         folders.append((f"{folder}", f"third_party/{folder.name}"))
-    return toolchain.prefix_maps(folders)
+    return toolchain.prefix_maps(folders, assembler=assembler)
 
 
 def _sources(folder: Path, patterns: Iterable[str] = components.SOURCE_PATTERNS) -> list[Path]:
@@ -236,9 +236,10 @@ def _not_listed(
     wanted = owner
     if found[owner].interface:
         wanted = min((c.id for c in found.values() if c.provides == owner), default=owner)
+    line_to_add = components.how_to_list(wanted, image.selection.listed)
     return BuildError(
         f"app {image.name!r} uses {owner} ({where}) but app.toml does not list it",
-        f"add {components.how_to_list(wanted)} to [components] in {image.app_dir / 'app.toml'}",
+        f"add {line_to_add} to [components] in {image.app_dir / 'app.toml'}",
     )
 
 

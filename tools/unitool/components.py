@@ -262,12 +262,18 @@ def _in_order(chosen: set[str], found: Mapping[str, Component]) -> tuple[Compone
     return tuple(order)
 
 
-def how_to_list(component_id: str) -> str:
-    """Return the line of app.toml that selects a component, such as `net = ["tcp"]`."""
+def how_to_list(component_id: str, listed: Iterable[str] = ()) -> str:
+    """Return the line of app.toml that selects a component beside those `listed` already.
+
+    Such as `net = ["tcp"]`.
+    """
     *parents, name = component_id.split("/")
     if parents[:1] == ["os"] and len(parents) == 2:
         return f'{parents[1]} = "{name}"'
-    return f'{"/".join(parents)} = ["{name}"]'
+    key = "/".join(parents)
+    names = [c.rpartition("/")[2] for c in sorted(listed) if c.rpartition("/")[0] == key]
+    quoted = ", ".join(f'"{n}"' for n in (*(n for n in names if n != "base"), name))
+    return f"{key} = [{quoted}]"
 
 
 def overrides_from(table: Table, found: Mapping[str, Component]) -> dict[tuple[str, str], int]:

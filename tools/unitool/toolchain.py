@@ -119,9 +119,11 @@ def for_board(board: Board) -> Toolchain:
     )
 
 
-def prefix_maps(folders: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+def prefix_maps(folders: Iterable[tuple[str, str]], *, assembler: bool) -> tuple[str, ...]:
     """Flags that write `name` for each folder into debug information and __FILE__.
 
-    The compiler takes the last that fits: list the inner folder behind the outer one.
+    The compiler takes the last that fits: list the inner folder behind the outer one. The
+    `assembler` describes assembly sources itself and wants to be told separately.
     """
-    return tuple(f"-ffile-prefix-map={folder}={name}" for folder, name in folders)
+    option = "-Wa,--debug-prefix-map=" if assembler else "-ffile-prefix-map="
+    return tuple(f"{option}{folder}={name}" for folder, name in folders)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small checkout and a small application that the build's tests share."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REAL = HERE.parents[1]
+BOARDS = ("mps2-an385", "virt-rv32")
+
+APP_TOML = """[app]
+name = "sample"
+version = "1.2.3"
+vendor = "example.com"
+
+[components]
+heap = "tlsf"
+net = ["tcp"]
+"""
+MAIN_C = """#include "net/tcp.h"
+#include "os/heap.h"
+
+static int add(int n) {
+    return n + 1;
+}
+
+static int (*steps[])(int) = {add, add};
+
+int main(void) {
+    return steps[0](1) + steps[1](2) + tcp_send("two") + (os_alloc(4) != 0);
+}
+"""
+
+
+def make_tree(at: Path) -> Path:
+    """Copy tree/ to `at`, with the boards of the real checkout but only its own driver."""
+    shutil.copytree(HERE / "tree", at, dirs_exist_ok=True)
+    for name in BOARDS:
+        folder = at / "boards" / name
+        folder.mkdir(parents=True)
+        text = (REAL / "boards" / name / "board.toml").read_text()
+        text = re.sub(r"(?m)^drivers = \[.*?\]", 'drivers = ["uart/null"]', text, flags=re.DOTALL)
+        (folder / "board.toml").write_text(text)
+        (folder / "board.c").write_text(
+            f'extern const char board_name[];\nconst char board_name[] = "{name}";\n'
+        )
+    return at
+
+
+MakeApp = Callable[..., Path]
