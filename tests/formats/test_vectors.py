@@ -161,10 +161,25 @@ def test_trust(case: Case) -> None:
 
 @pytest.mark.parametrize("case", cases("journal"))
 def test_journal(case: Case) -> None:
-    sectors = case.hex("sector_a"), case.hex("sector_b")
-    journal = Journal.open(*sectors, case.number("record_bytes"), case.number("erased"))
+    erased, size = case.number("erased"), case.number("sector_bytes")
+
+    def sector(key: str) -> bytes:
+        return case.hex(key).ljust(size, bytes([erased]))
+
+    before = sector("sector_a"), sector("sector_b")
+    journal = Journal.open(*before, case.number("record_bytes"), erased)
     assert str("none" if journal.active is None else journal.active) == case.text("active")
-    assert len(journal.state()) == len(case.lines("state"))
+    found = sorted(
+        f"{r.type} {r.component} {r.key} {r.sequence} {r.payload.hex()}"
+        for r in journal.state().values()
+    )
+    assert found == sorted(case.lines("state"))
+    if case.lines("append"):
+        kind, component, key, payload = case.text("append").split()
+        journal.append_raw(int(kind), int(component), int(key), bytes.fromhex(payload))
+        for i, name in enumerate(("after_a", "after_b")):
+            wanted = before[i] if case.text(name) == "same" else sector(name)
+            assert journal.sectors[i] == wanted
 
 
 @pytest.mark.parametrize("case", cases("keyset"))

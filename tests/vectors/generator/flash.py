@@ -9,7 +9,7 @@ from zlib import crc32
 
 from unitool.formats import flash, p256, records
 from unitool.formats.flash import BootParams, Identity, Policy
-from unitool.formats.journal import Journal, Type
+from unitool.formats.journal import Journal
 
 from generator import common as c
 from generator.common import Writer
@@ -17,7 +17,7 @@ from generator.statements import signed_keyset
 
 SEED = sha256(b"unitool vector seed").digest()
 URL = "http://10.0.2.2:8080"
-SECTOR_RECORDS = 6
+SECTOR_RECORDS = 16  # the least that the bootloader accepts
 
 
 def seal(data: bytes) -> bytes:
@@ -160,20 +160,20 @@ def _slot(state: records.SlotState, **more: int) -> records.Slot:
 
 
 def _write_journal(w: Writer) -> None:
-    empty = _fresh()
-    _journal(w, "empty", empty)
+    _journal(w, "empty", _fresh())
     _journal(w, "first_record", _fresh(), _boot(1))
     some = _fresh()
     some.append(_slot(records.SlotState.CONFIRMED))
     some.append(_boot(1))
     some.append(_slot(records.SlotState.INSTALLING, offset=16384), key=1)
     _journal(w, "some", some, _slot(records.SlotState.READY), key=1)
-    some.append(_boot(2))
-    some.append(_boot(3))
+    for count in range(2, 14):
+        some.append(_boot(count))
     _journal(w, "full", some, _slot(records.SlotState.READY), key=1)
-    some.append(_boot(4))
-    _journal(w, "rolled_over", some, _boot(5))
-    for count in range(5, 9):
+    _journal(w, "full_boot", some, _boot(14))
+    some.append(_boot(14))
+    _journal(w, "rolled_over", some, _boot(15))
+    for count in range(15, 28):
         some.append(_boot(count))
     _journal(w, "rolled_over_twice", some)
     _write_torn(w)
@@ -181,6 +181,9 @@ def _write_journal(w: Writer) -> None:
     zeros = _fresh(erased=0)
     zeros.append(_boot(1))
     _journal(w, "erased_to_zero", zeros, _boot(2))
+    large = _fresh(unit=512)
+    large.append(_boot(1))
+    _journal(w, "unit_512", large)
 
 
 def _write_torn(w: Writer) -> None:
@@ -192,12 +195,23 @@ def _write_torn(w: Writer) -> None:
     gap = _fresh()
     gap.append(_slot(records.SlotState.CONFIRMED))
     gap.append(_boot(1))
-    gap.sectors[0][64:128] = b"\xff" * 64  # a place left out: blank, and yet not the end
-    _journal(w, "blank_between", gap, _boot(2))
+    gap.append(_boot(2))
+    gap.sectors[0][128:192] = b"\xff" * 64  # a place left out: blank, and yet not the end
+    _journal(w, "blank_between", gap, _boot(3))
+    undead = _fresh()
+    undead.append(_slot(records.SlotState.CONFIRMED))
+    lost = bytes(undead.sectors[0])
+    undead.append(_slot(records.SlotState.READY), key=1)
+    revived = undead.place(0, 2)
+    undead.sectors[0][:] = lost
+    undead.append(_boot(1))  # takes the number of the lost record
+    undead.sectors[0][3 * 64 : 4 * 64] = undead.place(0, 2)
+    undead.sectors[0][2 * 64 : 3 * 64] = revived
+    _journal(w, "torn_came_back", undead, _boot(2))
     half = _fresh()
-    for count in range(1, 8):
+    for count in range(1, 17):
         half.append(_boot(count))
-    at = next(i for i, record in half.records(1) if record.type == Type.START) * 64
+    at = half.end(1) * 64 - 64  # START stands last
     half.sectors[1][at + 10 :] = b"\xff" * (len(half.sectors[1]) - at - 10)
     _journal(w, "torn_rollover", half)
 
@@ -220,26 +234,30 @@ def _journal(
     w: Writer, name: str, journal: Journal, append: records.Payload | None = None, key: int = 0
 ) -> None:
     """Add a journal, its state and, if `append` is given, both sectors after it was appended."""
-    before = [bytes(sector) for sector in journal.sectors]
+
+    def shown(sector: int, of: Journal) -> bytes:
+        return bytes(of.sectors[sector][: of.end(sector) * of.record_bytes])
+
     state = [
-        f"{r.type} {r.component} {r.key} {r.sequence} {r.payload.hex()}"
+        f"{r.type} {r.component} {r.key} {r.sequence} {r.payload.ljust(52, bytes(1)).hex()}"
         for r in sorted(journal.state().values(), key=lambda record: record.about)
     ]
     active = journal.active
     values: dict[str, object] = {
+        "sector_bytes": len(journal.sectors[0]),
         "record_bytes": journal.record_bytes,
         "erased": journal.erased,
         "active": "none" if active is None else active,
         "state": state,
-        "sector_a": before[0],
-        "sector_b": before[1],
+        "sector_a": shown(0, journal),
+        "sector_b": shown(1, journal),
     }
     if append is not None:
-        after = Journal.open(*before, journal.record_bytes, journal.erased)
+        before = [bytes(sector) for sector in journal.sectors]
+        after = Journal.open(before[0], before[1], journal.record_bytes, journal.erased)
         after.append(append, key=key)
-        values |= {
-            "append": f"{append.TYPE} 0 {key} {append.encode().hex()}",
-            "after_a": bytes(after.sectors[0]),
-            "after_b": bytes(after.sectors[1]),
-        }
+        values["append"] = f"{append.TYPE} 0 {key} {append.encode().hex()}"
+        for sector, field in enumerate(("after_a", "after_b")):
+            same = bytes(after.sectors[sector]) == before[sector]
+            values[field] = "same" if same else shown(sector, after)
     w.add("journal", name, **values)

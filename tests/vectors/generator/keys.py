@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vectors keys/*, derived/* and der/*: the fixed keys, what is derived from them, DER signatures."""
+"""Vectors keys/*, derived/* and der/*: the fixed keys, derived ones, DER signatures."""
 
 from __future__ import annotations
 

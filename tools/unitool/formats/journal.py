@@ -7,7 +7,7 @@ Works on the two sectors as bytes; who puts it into flash follows `steps` in ord
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from zlib import crc32
 
@@ -19,7 +19,8 @@ from unitool.formats.records import Payload, Slot, Start, payload_of
 RECORD_BYTES = 64
 PAYLOAD_BYTES = 52
 VERSION = 1
-RECORDS_MAX = 128
+PLACES_MAX = 128
+_START_FORMAT = b"\1\0"
 
 _RECORD = Struct(
     "sequence" / Int32ul,
@@ -52,7 +53,8 @@ class Record:
     type: int
     component: int = 0
     key: int = 0
-    payload: bytes  # 52 bytes
+    payload: bytes
+    version: int = VERSION
 
     @property
     def about(self) -> tuple[int, int, int]:
@@ -69,7 +71,7 @@ class Record:
         fields = {
             "sequence": self.sequence,
             "type": self.type,
-            "version": VERSION,
+            "version": self.version,
             "component": self.component,
             "key": self.key,
             "payload": self.payload.ljust(PAYLOAD_BYTES, b"\0"),
@@ -84,10 +86,13 @@ class Record:
         if len(data) < RECORD_BYTES or crc32(data[:60]) != struct.unpack_from("<I", data, 60)[0]:
             return None
         r = _RECORD.parse(data[:RECORD_BYTES])
-        if r.version != VERSION:
-            raise MalformedError(f"journal record {r.sequence} of version {r.version}")
         return cls(
-            sequence=r.sequence, type=r.type, component=r.component, key=r.key, payload=r.payload
+            sequence=r.sequence,
+            type=r.type,
+            component=r.component,
+            key=r.key,
+            payload=r.payload,
+            version=r.version,
         )
 
     def decoded(self) -> Payload | None:
@@ -119,39 +124,47 @@ class Journal:
         return cls([bytearray(a), bytearray(b)], max(RECORD_BYTES, program_bytes), erased)
 
     @property
-    def capacity(self) -> int:
+    def places(self) -> int:
         """Records that a sector holds."""
-        return min(RECORDS_MAX, len(self.sectors[0]) // self.record_bytes)
+        return min(PLACES_MAX, min(map(len, self.sectors)) // self.record_bytes)
 
-    def records(self, sector: int) -> list[tuple[int, Record]]:
-        """Return (place, record) of the good records of a sector."""
-        found = ((i, Record.decode(self._place(sector, i))) for i in range(self.capacity))
-        return [(i, record) for i, record in found if record is not None]
-
-    def _place(self, sector: int, i: int) -> bytes:
+    def place(self, sector: int, i: int) -> bytes:
+        """Return what stands at a place, whether it counts or not."""
         return bytes(self.sectors[sector][i * self.record_bytes : (i + 1) * self.record_bytes])
+
+    def records(self, sector: int) -> list[Record]:
+        """Return the records of a sector that count, in order."""
+        counting: list[Record] = []
+        for i in reversed(range(self.places)):
+            record = Record.decode(self.place(sector, i))
+            # A record behind with the same or a lower number has replaced this one.
+            if record and (not counting or record.sequence < counting[-1].sequence):
+                counting.append(record)
+        return counting[::-1]
+
+    def end(self, sector: int) -> int:
+        """Return the place behind everything that is not blank."""
+        blank = bytes([self.erased]) * self.record_bytes
+        used = (i + 1 for i in range(self.places) if self.place(sector, i) != blank)
+        return max(used, default=0)
 
     @property
     def active(self) -> int | None:
         """Return the sector that is the journal; None if there is none yet."""
         starts = [
-            (record.sequence, sector)
+            (record.sequence, -sector)
             for sector in (0, 1)
-            for _, record in self.records(sector)
-            if record.type == Type.START
+            for record in self.records(sector)
+            if record.type == Type.START and record.payload[:2] == _START_FORMAT
         ]
-        return max(starts)[1] if starts else None
+        return -max(starts)[1] if starts else None
 
     def state(self) -> dict[tuple[int, int, int], Record]:
         """Return the latest record of each (type, component, key)."""
         if self.active is None:
             return {}
-        latest: dict[tuple[int, int, int], Record] = {}
-        for _, record in self.records(self.active):
-            known = latest.get(record.about)
-            if known is None or record.sequence > known.sequence:
-                latest[record.about] = record
-        return latest
+        counting = self.records(self.active)
+        return {record.about: record for record in counting if record.version == VERSION}
 
     def slot(self, slot: int, component: int = 0) -> Slot | None:
         """Return what is known of a slot."""
@@ -166,48 +179,37 @@ class Journal:
     def append_raw(self, kind: int, component: int, key: int, payload: bytes) -> None:
         """Append a record of any type."""
         sector = self.active
-        free = self.capacity if sector is None else self._free(sector)
-        if sector is None:
-            sector, free = self._start(0, [], 0)
-        elif free >= self.capacity:
-            sector, free = self._roll_over(sector)
-        self._write(sector, free, (self._next(), kind, component, key), payload)
+        last = 0 if sector is None else self.records(sector)[-1].sequence
+        record = Record(sequence=last + 1, type=kind, component=component, key=key, payload=payload)
+        if sector is None or self.end(sector) >= self.places:
+            self._roll_over(sector, record)
+        else:
+            self._program(sector, self.end(sector), record)
 
-    def _free(self, sector: int) -> int:
-        """Return the first place behind everything that is not blank."""
-        for i in range(self.capacity, 0, -1):
-            if any(byte != self.erased for byte in self._place(sector, i - 1)):
-                return i
-        return 0
-
-    def _next(self) -> int:
-        return 1 + max((r.sequence for s in (0, 1) for _, r in self.records(s)), default=0)
-
-    def _roll_over(self, sector: int) -> tuple[int, int]:
+    def _roll_over(self, sector: int | None, newest: Record) -> None:
+        """Move to the other sector; until START is whole there, this one stays the journal."""
+        if sector is None:  # no half-dead START may come back to life later
+            self._erase(1)
+        target = 1 if sector == 0 else 0
+        self._erase(target)
         latest = sorted(self.state().values(), key=lambda record: record.sequence)
-        starts = [r.decoded() for r in latest if r.type == Type.START]
-        rollovers = starts[0].rollovers + 1 if isinstance(starts[0], Start) else 1
-        kept = [record for record in latest if record.type != Type.START]
-        if len(kept) + 2 > self.capacity:
+        rollovers = max(
+            (s.rollovers for s in map(Record.decoded, latest) if isinstance(s, Start)), default=0
+        )
+        kept = [r for r in latest if r.type != Type.START and r.about != newest.about]
+        start = Start(record_bytes=self.record_bytes, rollovers=rollovers + 1)
+        final = Record(sequence=0, type=Type.START, payload=start.encode())
+        moved = [*kept, newest, final]
+        if len(moved) > self.places:
             raise MalformedError("the journal's state does not fit a sector")
-        return self._start(1 - sector, kept, rollovers)
+        for i, record in enumerate(moved):
+            self._program(target, i, replace(record, sequence=newest.sequence + i))
 
-    def _start(self, sector: int, kept: list[Record], rollovers: int) -> tuple[int, int]:
-        """Erase `sector`, copy `kept` to it, make it the journal; return it and its free place."""
-        sequence = self._next()
-        size = len(self.sectors[sector])
-        self.sectors[sector] = bytearray([self.erased]) * size
+    def _erase(self, sector: int) -> None:
+        self.sectors[sector] = bytearray([self.erased]) * len(self.sectors[sector])
         self.steps.append(Step(sector, 0, None))
-        for i, record in enumerate(kept):
-            self._write(sector, i, (sequence + i, *record.about), record.payload)
-        start = Start(record_bytes=self.record_bytes, rollovers=rollovers)
-        self._write(sector, len(kept), (sequence + len(kept), Type.START, 0, 0), start.encode())
-        return sector, len(kept) + 1
 
-    def _write(self, sector: int, i: int, head: tuple[int, int, int, int], payload: bytes) -> None:
-        """Write a record at place `i`; `head` is sequence number, type, component and key."""
-        sequence, kind, component, key = head
-        record = Record(sequence=sequence, type=kind, component=component, key=key, payload=payload)
+    def _program(self, sector: int, i: int, record: Record) -> None:
         data = record.encode().ljust(self.record_bytes, bytes([self.erased]))
         at = i * self.record_bytes
         self.sectors[sector][at : at + self.record_bytes] = data
