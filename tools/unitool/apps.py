@@ -11,38 +11,12 @@ from pathlib import Path
 from unitool import components, strict_toml
 from unitool.boards import Board
 from unitool.errors import AppError
+from unitool.formats.reasons import MalformedError
+from unitool.formats.version import Version
 from unitool.strict_toml import Table
 
 STACK_MAIN_DEFAULT = 4096
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:\+(\d+))?")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """MAJOR.MINOR.PATCH+BUILD, as the image's header holds it."""
-
-    major: int
-    minor: int
-    patch: int
-    build: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Version:
-        """Parse "1.4.0" or "1.4.0+7". ValueError says what is wrong."""
-        match = _VERSION.fullmatch(text)
-        if match is None:
-            raise ValueError(f"{text!r} is not MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH+BUILD")
-        version = cls(*(int(part or 0) for part in match.groups()))
-        if version.major > 255 or version.minor > 255 or version.patch > 65535:
-            raise ValueError(f"{text!r} is above 255.255.65535")
-        if version.build > 0xFFFF_FFFF:
-            raise ValueError(f"{text!r} has a build number above 4294967295")
-        return version
-
-    def __str__(self) -> str:
-        """Return it as it is written in app.toml."""
-        return f"{self.major}.{self.minor}.{self.patch}" + (f"+{self.build}" if self.build else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +90,8 @@ def load(folder: Path, found: Mapping[str, components.Component] | None = None) 
 def _version(about: Table) -> Version:
     try:
         return Version.parse(about.text("version"))
-    except ValueError as reason:
-        about.fail("version", str(reason))
+    except MalformedError as reason:
+        about.fail("version", reason.message)
 
 
 def _hw(about: Table) -> str | Mapping[str, str] | None:
