@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""unitool device: who belongs to the fleet, and how they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from unitool import output
+from unitool.errors import ServerError, UsageError
+from unitool.operator_client import connect, server_options
+
+ID = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
+
+
+@click.group()
+def command() -> None:
+    """Show, approve and add devices of the fleet."""
+
+
+@command.command(name="list")
+@click.option(
+    "--standing",
+    type=click.Choice(["expected", "pending", "enrolled"]),
+    help="Only devices of this standing.",
+)
+@server_options
+def list_(standing: str | None, data: Path, url: str | None) -> None:
+    """List the devices that the server knows."""
+    query = {"standing": standing} if standing else {}
+    devices = connect(data, url).get("/devices", **query)
+    output.emit(devices)
+    if not devices:
+        output.say("no devices; a device that polls this server appears here")
+        return
+    output.table(
+        ("device", "standing", "runs", "last heard", "rollouts"),
+        [
+            (d["id"], d["standing"], d["version"] or "-", _ago(d["heard_s_ago"]), _rollouts(d))
+            for d in devices
+        ],
+    )
+    if any(d["standing"] == "pending approval" for d in devices):
+        output.say("next: unitool device approve ID")
+
+
+@command.command()
+@click.argument("device")
+@server_options
+def show(device: str, data: Path, url: str | None) -> None:
+    """Show all about DEVICE (its id, or the first digits)."""
+    facts = connect(data, url).get(f"/devices/{device}")
+    output.emit(facts)
+    output.say(f"device {facts['id']}: {facts['standing']}")
+    output.say(f"last heard {_ago(facts['heard_s_ago'])}; starts {facts['boot_count']}")
+    status = facts["status"]
+    for slot in status.get("slots", ()):
+        mark = ", runs" if slot["slot"] == status["running"] else ""
+        image = slot.get("image", "")[:16]
+        output.say(
+            f"slot {'AB'[slot['slot'] & 1]}: {slot['state']} {slot.get('version', '')} "
+            f"{image}{mark}"
+        )
+    if facts["perhaps_copied"]:
+        output.warn(f"{facts['resyncs']} resyncs: perhaps two devices have this identity")
+    for member in facts["members"]:
+        output.say(f"rollout {member['rollout']}: {member['stage']} {member['detail'] or ''}")
+    if facts["reports"]:
+        output.table(
+            ("reported", "start", "what", "image", ""),
+            [
+                (r["at"], r["boot"], r["kind"], r["image"][:16], r["words"] or "")
+                for r in facts["reports"]
+            ],
+        )
+
+
+@command.command()
+@click.argument("device")
+@server_options
+def approve(device: str, data: Path, url: str | None) -> None:
+    """Let DEVICE, which waits for approval, join the fleet."""
+    facts = connect(data, url).post(f"/devices/{device}/approve")
+    output.emit(facts)
+    output.say(f"device {facts['id']} may enrol; it does so at its next poll")
+
+
+@command.command()
+@click.argument("ids", nargs=-1, required=True, metavar="FILE|ID...")
+@server_options
+def add(ids: tuple[str, ...], data: Path, url: str | None) -> None:
+    """Add a factory list: ids, or files with one id in each line."""
+    found = [id_ for text in ids for id_ in _ids(text)]
+    facts = connect(data, url).post("/devices", {"ids": found})
+    output.emit(facts)
+    output.say(f"{facts['added']} of {len(found)} device(s) added; they enrol when they first poll")
+
+
+@command.command()
+@click.argument("device", required=False)
+@server_options
+def token(device: str | None, data: Path, url: str | None) -> None:
+    """Make a one-time enrolment token, for DEVICE or for any one device."""
+    if device is not None and not ID.fullmatch(device):
+        raise UsageError(f"{device!r} is not a device id (32 hexadecimal digits)")
+    facts = connect(data, url).post("/tokens", {"device": device})
+    output.emit(facts)
+    output.say(facts["token"])
+    output.say(f"next: unitool provision … --token {facts['token']}")
+
+
+def _ids(text: str) -> list[str]:
+    if ID.fullmatch(text):
+        return [text]
+    try:
+        lines = Path(text).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ServerError(f"{text!r} is neither a device id nor a readable file") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        word = line.partition("#")[0].strip()
+        if word and not ID.fullmatch(word):
+            raise ServerError(f"{text}:{number}: {word!r} is not a device id")
+        found += [word] if word else []
+    return found
+
+
+def _ago(seconds: int | None) -> str:
+    if seconds is None:
+        return "never"
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name} ago"
+    return f"{seconds} s ago"
+
+
+def _rollouts(device: dict[str, Any]) -> str:
+    return ", ".join(f"{i} {stage}" for i, stage in device["rollouts"].items())
