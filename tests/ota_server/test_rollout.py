@@ -223,7 +223,7 @@ def test_silence_after_go_halts(fleet: Fleet) -> None:
     fleet.poll(seen())
     fleet.poll(seen(OLD, READY))
     fleet.silence(1, 60)
-    assert fleet.rollouts[1].phase is Phase.RUNNING, "exactly the limit is in time"
+    assert fleet.rollouts[1].reason == "", "exactly the limit is in time"
     fleet.silence(1, 61)
     assert fleet.rollouts[1].phase is Phase.HALTED
     assert "device 00000000 fell silent after go for 2.0.0" in fleet.rollouts[1].reason
