@@ -80,6 +80,13 @@ class Console:
                     )
                 self._changed.wait(min(left_s, _SLICE_S))
 
+    def read(self, position: int, timeout_s: float) -> str:
+        """Return what was printed from character `position` on; waits for the first."""
+        with self._changed:
+            if len(self._text) <= position:
+                self._changed.wait(timeout_s)
+            return self._text[position:]
+
     def skip(self) -> None:
         """Let `expect` see only what comes from now on."""
         with self._changed:

@@ -329,6 +329,33 @@ class Emulator:
         raise EmulatorError(f"the {self.board.name} died: {said}", hint)
 
 
+class ConsolePort:
+    """The console as the monitor takes it: from the first byte of this power cycle on."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        """Read from the start of what `emulator` has printed so far."""
+        self._emulator = emulator
+        self._position = 0
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything was read."""
+        return self._position >= len(self._emulator.console.log)
+
+    def read(self) -> bytes:
+        """Return what arrived within about 50 ms."""
+        text = self._emulator.console.read(self._position, 0.05)
+        self._position += len(text)
+        return text.encode()
+
+    def write(self, data: bytes) -> None:
+        """Type."""
+        self._emulator.console.send(data)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

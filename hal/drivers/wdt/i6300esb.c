@@ -15,19 +15,26 @@ enum {
     LOCK_ENABLE = 2,
     TIMER1 = 0,
     TIMER2 = 1,
-    RELOAD = 3,
+    RELOAD = 0xC / 2, // 16 bits wide
     RELOAD_NOW = 0x100,
     TICKS_MAX = 0xFFFFF,
 };
 
 static bool running;
 
-// Every write to a timer or to RELOAD needs the two keys before it.
+static volatile uint16_t *reload(void) {
+    return (volatile uint16_t *)board_wdt.memory + RELOAD;
+}
+
+// Every write to a register needs these two before it.
+static void unlock(void) {
+    *reload() = 0x80;
+    *reload() = 0x86;
+}
+
 static void write(uint32_t word, uint32_t value) {
-    volatile uint32_t *r = (volatile uint32_t *)board_wdt.memory;
-    r[RELOAD] = 0x80;
-    r[RELOAD] = 0x86;
-    r[word] = value;
+    unlock();
+    ((volatile uint32_t *)board_wdt.memory)[word] = value;
 }
 
 int hal_wdt_start(uint32_t timeout_ms) {
@@ -52,6 +59,7 @@ int hal_wdt_start(uint32_t timeout_ms) {
 
 void hal_wdt_feed(void) {
     if (running) {
-        write(RELOAD, RELOAD_NOW);
+        unlock();
+        *reload() = RELOAD_NOW;
     }
 }

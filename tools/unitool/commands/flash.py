@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""unitool flash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from unitool import apps, boards, flashing, output, signing
+from unitool.errors import UsageError
+
+
+@click.command()
+@click.argument(
+    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
+)
+@click.option("-b", "--board", "name", required=True, help="Emulated board.")
+@click.option(
+    "--image",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Another signed image than the app's.",
+)
+@click.option("--slot", type=click.Choice(["A", "B"]), help="Instead of the one that runs.")
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@click.option("--force", is_flag=True, help="Write it even if the board will refuse to start it.")
+def command(
+    app_dir: Path,
+    name: str,
+    image: Path | None,
+    slot: str | None,
+    state: Path | None,
+    force: bool,
+) -> None:
+    """Write the signed image of APP_DIR into a slot of a board that is off, and confirm it."""
+    board = boards.load(name, (app_dir.resolve() / "boards",))
+    app = apps.load(app_dir)
+    out = app.dir / "build" / board.name
+    path = image or signing.signed_path(out, app.name)
+    if not path.exists():
+        raise UsageError(
+            f"{path} is missing", f"unitool build -b {name} and unitool sign -b {name}"
+        )
+    done = flashing.flash(
+        board,
+        state or out / "state",
+        signed=path.read_bytes(),
+        slot=None if slot is None else flashing.SLOT_NAMES.index(slot),
+        check=not force,
+    )
+    assert done is not None
+    output.say(
+        f"slot {flashing.SLOT_NAMES[done.slot]} of {board.name}: {path.name} {done.version}, "
+        f"{done.size:,} bytes, confirmed"
+    )
+    output.say(f"next: unitool run -b {board.name} --no-build")
+    output.emit(
+        {
+            "board": board.name,
+            "slot": flashing.SLOT_NAMES[done.slot],
+            "version": str(done.version),
+            "digest": done.digest.hex(),
+            "size": done.size,
+        }
+    )

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""unitool run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from unitool import apps, boards, build, flashing, keys, output, provisioning, signing
+from unitool.apps import App
+from unitool.boards import Board
+from unitool.emulator import ConsolePort, Emulator
+from unitool.errors import UsageError
+from unitool.monitor import Monitor
+
+_GDB = "gdb-multiarch"
+HTTP = 80
+
+
+@click.command()
+@click.argument(
+    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
+)
+@click.option("-b", "--board", "name", help="Emulated board; without it the first one.")
+@click.option("-f", "--forward", multiple=True, type=int, help="TCP port of the board to reach.")
+@click.option("--gdb", is_flag=True, help="Wait for a debugger before the first instruction.")
+@click.option("--server", help="Update server as the board sees it (this machine is 10.0.2.2).")
+@click.option("--counter", default=0, help="Security counter of the image.", show_default=True)
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@click.option("--no-build", is_flag=True, help="Run what lies in the board's flash.")
+def command(
+    app_dir: Path,
+    name: str | None,
+    forward: tuple[int, ...],
+    gdb: bool,
+    server: str | None,
+    counter: int,
+    state: Path | None,
+    no_build: bool,
+) -> None:
+    """Build, sign and flash APP_DIR, and run it on an emulated board. Ctrl-] leaves."""
+    board = _choose(name, app_dir)
+    app = apps.load(app_dir)
+    folder = state or app.dir / "build" / board.name / "state"
+    if not no_build:
+        _prepare(app, board, folder, server, counter)
+    ports = forward or ((HTTP,) if any(c.startswith("net/") for c in app.components) else ())
+    emulator = Emulator(board, folder, forward=ports, gdb=gdb, wait=gdb)
+    with emulator:
+        _tell(app, emulator)
+        port = ConsolePort(emulator)
+        Monitor(
+            open_port=lambda: port,
+            name=f"{board.name}'s console",
+            search=[app.dir / "build"],
+            reconnect=False,
+        ).run(until=lambda: not emulator.running and port.drained)
+
+
+def _choose(name: str | None, app_dir: Path) -> Board:
+    extra = (app_dir.resolve() / "boards",)
+    if name is not None:
+        return boards.load(name, extra)
+    found = [board for board in boards.all_boards(extra) if board.emulator is not None]
+    if not found:
+        raise UsageError("no board with an emulator", "unitool boards")
+    output.say(f"board {found[0].name}, the first of {len(found)}: choose with -b")
+    return found[0]
+
+
+def _prepare(app: App, board: Board, state: Path, server: str | None, counter: int) -> None:
+    built = build.build(app.dir, board)
+    output.say(f"built {app.name} {app.version}: {built.sizes.flash_B:,} bytes of flash")
+    folder, made = keys.ensure(app.dir, app.vid)
+    if made:
+        output.say(f"made keys for {app.vendor} in {folder.path}; unitool keygen --help says more")
+    signed = signing.sign(built, folder, counter)
+    options = provisioning.Options(url=server)
+    done = provisioning.provision(board, state, folder, app, options)
+    if done.new:
+        output.say(f"provisioned device {done.identity.device_id.hex()}")
+    flashed = flashing.flash(board, state, signed=signed.read_bytes())
+    assert flashed is not None
+    output.say(f"flashed slot {flashing.SLOT_NAMES[flashed.slot]}: {flashed.size:,} bytes")
+
+
+def _tell(app: App, emulator: Emulator) -> None:
+    for guest, host in emulator.ports.items():
+        what = f"http://127.0.0.1:{host}/" if guest == HTTP else f"127.0.0.1:{host}"
+        output.say(f"{what} is port {guest} of the board")
+    if emulator.gdb_port is not None:
+        elf = app.dir / "build" / emulator.board.name / f"{app.name}.elf"
+        output.say(f"waiting for: {_GDB} {elf} -ex 'target remote 127.0.0.1:{emulator.gdb_port}'")
+    output.say(f"console of {emulator.board.name}: Ctrl-] leaves, Ctrl-T h lists the keys")
