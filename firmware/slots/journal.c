@@ -249,14 +249,13 @@ int journal_open(struct journal *j, const struct hal_layout *layout, enum journa
         return 0;
     }
     int err = check_known(j);
-    // The place behind the last may be spent by a write that left no trace: it stays unused.
-    j->next++;
-    uint8_t *newest = last[j->active];
-    if (err < 0 || newest[4] == JOURNAL_BOOT) {
+    if (err < 0) {
         return err;
     }
-    // Torn or not, a copy under the same number makes the last record sure before it is acted on.
-    return append(j, newest, j->sequence);
+    // The place behind the last may be spent by a write that left no trace: it stays unused. Torn or
+    // not, a copy under the same number makes the last record sure before it is acted on.
+    j->next++;
+    return append(j, last[j->active], j->sequence);
 }
 
 int journal_append(struct journal *j, struct journal_id id, const void *payload, uint32_t size) {
