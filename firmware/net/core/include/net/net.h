@@ -14,6 +14,7 @@ bool net_up(void);
 struct net_watcher {
     struct net_watcher *next;
     void (*fn)(struct net_watcher *watcher);
+    bool told;
 };
 
 // Call `fn(watcher)` whenever the network comes up (again); from the run loop, also if it is up

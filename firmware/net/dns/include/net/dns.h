@@ -23,6 +23,3 @@ int net_dns_resolve(struct net_dns_query *query, const char *name,
 
 // Forget it; `fn` is not called. Harmless if it is not under way.
 void net_dns_cancel(struct net_dns_query *query);
-
-// For the generated init.
-int net_dns_init(void);

@@ -37,7 +37,7 @@ struct net_http_request {
 // agent's: then it uses the connection that is set apart and works when everything else is used up.
 struct net_http {
     bool reserved;
-    uintptr_t state[176]; // private
+    uintptr_t state[208]; // private
 };
 
 // Start a request. All that `request` points to, itself included, stays the caller's and must not
