@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unitool import packing
 from unitool.build import Built
 from unitool.errors import SigningError
 from unitool.formats import cose, image
@@ -42,12 +43,13 @@ def sign(
     partial = signed.with_suffix(".new")
     partial.write_bytes(data)
     partial.replace(signed)
+    packing.write_companions(built)
     return signed
 
 
 def signed_path(out: Path, name: str) -> Path:
     """Return where the signed image of a build lies."""
-    return out / f"{name}.signed.bin"
+    return out / f"{name}{packing.SIGNED}"
 
 
 def is_trusted(folder: KeyFolder, key: cose.SigningKey) -> bool:
