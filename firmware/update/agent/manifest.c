@@ -33,6 +33,9 @@ static void read_from(struct cbor_in *in, struct manifest *m, const struct image
     uint32_t ranges = 0;
     cbor_array(in, &ranges);
     m->has_from = true;
+    if (in->err == 0 && ranges == 0) {
+        in->err = ERR_FORMAT;
+    }
     for (uint32_t i = 0; i < ranges && in->err == 0; i++) {
         struct image_version lowest = {0};
         struct image_version highest = {0};
@@ -43,6 +46,9 @@ static void read_from(struct cbor_in *in, struct manifest *m, const struct image
         }
         read_version(in, &lowest);
         read_version(in, &highest);
+        if (in->err == 0 && image_version_compare(&lowest, &highest) > 0) {
+            in->err = ERR_FORMAT;
+        }
         m->from_running = m->from_running || (image_version_compare(&lowest, running) <= 0 &&
                                               image_version_compare(running, &highest) <= 0);
     }

@@ -324,7 +324,7 @@ int message_read_answer(struct message_answer *a, const uint8_t *data, size_t si
         return err;
     }
     if (c.typ != COSE_TYP_ANSWER || memcmp(c.kid, k->kid, sizeof c.kid) != 0) {
-        return ERR_AUTH; // a poll sent back, or for another server's key
+        return ERR_FORMAT; // a poll sent back, or for another server's key
     }
     err = cose_verify_mac0(&c, k->answer, poll_tag, 32);
     if (err < 0) {

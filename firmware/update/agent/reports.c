@@ -9,9 +9,11 @@
 
 void report(enum report_kind kind, const uint8_t digest[32], uint32_t code) {
     struct agent_reports *r = &agent.reports;
-    for (unsigned i = r->carried; i < r->count; i++) {
-        if (r->list[i].kind == kind && memcmp(r->list[i].digest, digest, 32) == 0) {
-            r->list[i].code = code; // said already and not yet sent
+    for (unsigned i = 0; i < r->count; i++) {
+        struct message_report *old = &r->list[i];
+        bool same = old->kind == kind && memcmp(old->digest, digest, sizeof old->digest) == 0;
+        if (same && (old->code == code || i >= r->carried)) {
+            old->code = code; // the newest is what counts
             return;
         }
     }

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from host_agent import Device, compile_host, make_image, network_of
+import host_c
+from host_agent import Device, make_image, network_of
 from peer import Peer, Product
 from unitool.formats import p256
 
 
 @pytest.fixture(scope="session")
-def host_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_host(tmp_path_factory.mktemp("agent"))
+def host_program() -> Path:
+    return host_c.build(Path(__file__).parent / "host" / "host.c")
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from peer import Peer, Product
-from unitool import third_party
 from unitool.formats import image, p256, relocation
 from unitool.formats.flash import BootParams, Identity
 from unitool.formats.relocation import Table
 from unitool.formats.version import Version
 
-ROOT = Path(__file__).parents[3]
 BASE, SLOT_A, SLOT_B, SLOT_BYTES, PARAMS, FLASH_BYTES = (
     0x2100_0000,
     0x1_0000,
@@ -31,44 +29,6 @@ BASE, SLOT_A, SLOT_B, SLOT_BYTES, PARAMS, FLASH_BYTES = (
 POWER_ON, SOFTWARE, WATCHDOG, PANIC, UPDATE = 1, 2, 3, 4, 5
 POWER_LOST = 99
 CUT_BEFORE, CUT_INSIDE, CUT_AFTER = range(3)
-
-
-def compile_host(out: Path) -> Path:
-    """Return the program, compiled with the sanitizers."""
-    here = Path(__file__).parent / "host"
-    p256m = third_party.source_dir("mbedtls") / "3rdparty/p256-m/p256-m"
-    firmware = ROOT / "firmware"
-    sources = [
-        *here.glob("*.c"),
-        *(firmware / "update/agent").glob("*.c"),
-        *(firmware / "slots").glob("*.c"),
-        *(firmware / "lib").rglob("*.c"),
-        ROOT / "hal/flash.c",
-    ]
-    includes = [
-        here,
-        firmware / "update/agent",
-        firmware / "update/agent/include",
-        firmware / "slots",
-        firmware / "slots/include",
-        firmware / "lib",
-        firmware / "lib/crypto/p256/port",
-        p256m,
-        ROOT / "hal/include",
-        *(firmware / "net").glob("*/include"),
-        *(firmware / "os").glob("*/include"),
-    ]
-    program = out / "host"
-    subprocess.run(
-        ["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror"]
-        + ["-fsanitize=address,undefined", "-fno-sanitize-recover"]
-        + [f"-I{folder}" for folder in includes]
-        + [str(source) for source in sources]
-        + ["-o", str(program)],
-        check=True,
-        timeout=200,
-    )
-    return program
 
 
 def make_image(

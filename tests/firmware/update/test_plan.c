@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: firmware/update/agent/plan.c
-// include: firmware/update/agent firmware/slots/include hal/include firmware/lib
+// include: firmware/update/agent firmware/slots/include
 // The agent's decisions over every state, event and setting: rules that must never be broken.
 #include "check.h"
 #include "hal/err.h"

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tests/firmware/update/host/flash.c tests/firmware/update/host/starter.c
+// sources: firmware/update/agent/*.c firmware/boot/choose.c hal/flash.c
+// components: slots lib/crypto/p256
+// include: firmware/update/agent firmware/update/agent/include firmware/boot
+// include: firmware/net/core/include firmware/net/http-client/include
+// include: firmware/os/base/include firmware/os/log/include firmware/os/panic/include
+// include: firmware/os/random/include firmware/os/sched/include firmware/os/time/include
 // The whole agent as a process. What it wants is printed, what happens to it is read, line by line:
 //   REQUEST <method> <url> <range|-> <body|->   answered by HEAD, BODY …, DONE
 //   IDLE <ms>                                   answered by GO, HOLD, RELEASE, HEALTHY, STATUS,
@@ -60,6 +67,7 @@ void os_random(void *to, size_t size) {
 }
 
 void os_reset(enum reset_reason reason) {
+    printf("LOG operations %u\n", flash_operations());
     printf("RESET %d\n", reason);
     fflush(stdout);
     _exit(0);
@@ -188,6 +196,8 @@ static void be_idle(void) {
         update_hold(false);
     } else if (strcmp(line, "HEALTHY") == 0) {
         update_healthy();
+    } else if (strcmp(line, "CRASH") == 0) {
+        os_reset(RESET_PANIC);
     } else if (strcmp(line, "STATUS") == 0) {
         print_status();
     } else {

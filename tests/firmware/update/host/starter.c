@@ -1,109 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bootloader in miniature, for the agent's tests only: the real one has tests of its own.
+// A bootloader around the real choice of a slot (firmware/boot/choose.c), for the agent's tests.
+#include "choose.h"
 #include "hal/board.h"
 #include "hal/err.h"
 #include "slots/check.h"
-#include "slots/slots.h"
 #include "world.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct journal journal;
-static struct slot_record slots[SLOT_COUNT];
+static struct boot_params params;
+static struct keyset keys;
+static struct choose_in in;
 
-static void put(int slot, uint8_t state, uint16_t reason) {
-    slots[slot].state = state;
-    slots[slot].reason = reason;
-    if (slot_put(&journal, slot, &slots[slot]) < 0) {
+static void need(int err, const char *what) {
+    if (err < 0) {
+        fprintf(stderr, "starter: %s: %d\n", what, err);
         exit(3);
     }
 }
 
-static int latest_confirmed(void) {
-    int found = -1;
-    for (int slot = 0; slot < SLOT_COUNT; slot++) {
-        if (slots[slot].state == SLOT_CONFIRMED &&
-            (found < 0 || slots[slot].sequence > slots[found].sequence)) {
-            found = slot;
-        }
-    }
-    return found;
+static void put(int slot, const struct slot_record *record) {
+    need(slot_put(&journal, slot, record), "journal");
+    need(slot_get(&journal, slot, &in.slot[slot]), "journal");
 }
 
-// The one that is tried, if it may be tried once more.
-static int try_again(enum reset_reason reason) {
-    for (int slot = 0; slot < SLOT_COUNT; slot++) {
-        struct slot_record *r = &slots[slot];
-        if (r->state == SLOT_READY && reason == RESET_UPDATE) {
-            r->tries = 0;
-            put(slot, SLOT_TRYING, 0);
-            return slot;
-        }
-        if (r->state != SLOT_TRYING) {
-            continue;
-        }
-        if (reason != RESET_POWER_ON && reason != RESET_UPDATE) {
-            r->tries++;
-        }
-        if (r->tries >= SLOT_TRIES_MAX) {
-            put(slot, SLOT_BAD, SLOT_REASON_CRASHED);
-            continue;
-        }
-        put(slot, SLOT_TRYING, 0);
-        return slot;
-    }
-    return -1;
-}
-
-static void check(int slot, const struct boot_params *params, const struct keyset *keys) {
+static int check(int slot, struct image_info *info) {
     const struct slot_policy policy = {
-        .layout = &board_layout, .params = params, .keys = keys, .floor = params->floor};
-    struct image_info info;
-    int err = slot_check(&policy, slot, &info);
-    if (err < 0) {
-        fprintf(stderr, "starter: slot %c does not verify (%d)\n", 'A' + slot, err);
-        exit(4);
+        .layout = &board_layout, .params = &params, .keys = &keys, .floor = params.floor};
+    return slot_check(&policy, slot, info);
+}
+
+static struct choice choose(struct image_info *info) {
+    for (;;) {
+        struct choice c = boot_choose(&in);
+        if (c.action == CHOOSE_NOTHING) {
+            need(ERR_NOT_FOUND, "nothing starts");
+        }
+        if (c.action == CHOOSE_RECORD) {
+            put(c.slot, &c.record);
+            continue;
+        }
+        int err = check(c.slot, info);
+        if (err == 0) {
+            return c;
+        }
+        struct slot_record bad = in.slot[c.slot];
+        bad.state = SLOT_BAD;
+        bad.reason = (uint16_t)slot_reason_of(err);
+        in.refused[c.slot] = true;
+        put(c.slot, &bad);
+    }
+}
+
+static void load(enum reset_reason reason) {
+    static uint8_t keyset_bytes[KEYSET_BYTES_MAX];
+    const uint8_t *block = (const uint8_t *)(uintptr_t)(WORLD_BASE + WORLD_PARAMS);
+    need(boot_params_read(&params, block), "boot_params");
+    need(journal_open(&journal, &board_layout, JOURNAL_AT_BOOT), "journal");
+    need(trust_load(&keys, keyset_bytes, &board_layout, &journal, &params), "trust");
+    in.reset = (uint8_t)reason;
+    boot_record_get(&journal, &in.last);
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        slot_get(&journal, slot, &in.slot[slot]);
     }
 }
 
 void start_image(struct handover *h, enum reset_reason reason) {
-    static uint8_t keyset_bytes[KEYSET_BYTES_MAX];
-    struct boot_record boot = {0};
-    struct boot_params params;
-    struct keyset keys;
-    const uint8_t *block = (const uint8_t *)(uintptr_t)(WORLD_BASE + WORLD_PARAMS);
-    if (boot_params_read(&params, block) < 0 ||
-        journal_open(&journal, &board_layout, JOURNAL_AT_BOOT) < 0 ||
-        trust_load(&keys, keyset_bytes, &board_layout, &journal, &params) < 0) {
-        exit(3);
+    struct image_info info;
+    load(reason);
+    struct choice c = choose(&info);
+    if (c.changed) {
+        put(c.slot, &c.record);
     }
-    for (int slot = 0; slot < SLOT_COUNT; slot++) {
-        slot_get(&journal, slot, &slots[slot]);
-    }
-    int slot = try_again(reason);
-    slot = slot < 0 ? latest_confirmed() : slot;
-    if (slot < 0) {
-        exit(4);
-    }
-    check(slot, &params, &keys);
-    boot_record_get(&journal, &boot);
-    boot.count++;
-    boot.slot = (uint8_t)slot;
-    boot.reset_reason = (uint8_t)reason;
-    if (boot_record_put(&journal, &boot) < 0) {
-        exit(3);
-    }
+    const struct boot_record boot = {.count = in.last.count + 1,
+                                     .slot = (uint8_t)c.slot,
+                                     .reset_reason = (uint8_t)reason,
+                                     .crashes = c.crashes};
+    need(boot_record_put(&journal, &boot), "journal");
     *h = (struct handover){
-        .slot_base = (uint32_t)slot_address(&board_layout, slot),
+        .slot_base = (uint32_t)slot_address(&board_layout, c.slot),
         .boot_count = boot.count,
         .keyset_epoch = keys.epoch,
         .boot_version = 1,
         .boot_params = WORLD_BASE + WORLD_PARAMS,
-        .slot = (uint8_t)slot,
-        .state = slots[slot].state,
-        .tries = slots[slot].tries,
+        .slot = (uint8_t)c.slot,
+        .state = c.record.state,
+        .mode = c.mode,
+        .crashes = c.crashes,
         .reset_reason = (uint8_t)reason,
     };
-    memcpy(h->image_digest, slots[slot].digest, sizeof h->image_digest);
+    memcpy(h->image_digest, info.digest, sizeof h->image_digest);
 }
