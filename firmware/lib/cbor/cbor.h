@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// CBOR in deterministic form only (RFC 8949 section 4.2.1): shortest heads, definite lengths, map keys
-// in bytewise order and each once, text in UTF-8. Known are integers, byte and text strings, arrays and
-// maps; tags, floats and simple values are ERR_UNSUPPORTED.
+// CBOR in deterministic form only (RFC 8949 section 4.2.1): shortest heads, definite lengths, map
+// keys in bytewise order and each once, text in UTF-8. Known are integers, byte and text strings,
+// arrays and maps; tags, floats and simple values are ERR_UNSUPPORTED.
 //
-// The reader's error sticks: after the first, every call returns it and moves nothing, so a caller may
-// check once at the end. Nothing recurses; what is read stays in the caller's buffer.
+// The reader's error sticks: after the first, every call returns it and moves nothing, so a caller
+// may check once at the end. Nothing recurses; what is read stays in the caller's buffer.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,10 +31,11 @@ int cbor_uint(struct cbor_in *in, uint64_t *value);
 int cbor_uint32(struct cbor_in *in, uint32_t *value); // ERR_RANGE above 2^32 - 1
 int cbor_int(struct cbor_in *in, int64_t *value);     // ERR_RANGE outside int64_t
 int cbor_bytes(struct cbor_in *in, const uint8_t **data, size_t *size);
-int cbor_bytes_fixed(struct cbor_in *in, void *to, size_t size); // copies; ERR_FORMAT if not `size` long
+int cbor_bytes_fixed(struct cbor_in *in, void *to,
+                     size_t size); // copies; ERR_FORMAT if not `size` long
 int cbor_text(struct cbor_in *in, const char **text, size_t *size); // not terminated
 int cbor_array(struct cbor_in *in, uint32_t *count);                // `count` items follow
-int cbor_map(struct cbor_in *in, struct cbor_map *map);             // use cbor_next_key or cbor_next
+int cbor_map(struct cbor_in *in, struct cbor_map *map); // use cbor_next_key or cbor_next
 
 // True if another pair follows in `map`, and its key comes after the one before (else the error is
 // set). The caller then reads the key, of whatever type, and the value.
@@ -62,9 +63,11 @@ void cbor_out_init(struct cbor_out *out, void *to, size_t size);
 void cbor_put_uint(struct cbor_out *out, uint64_t value);
 void cbor_put_int(struct cbor_out *out, int64_t value);
 void cbor_put_bytes(struct cbor_out *out, const void *data, size_t size);
-void cbor_put_bytes_head(struct cbor_out *out, size_t size); // the bytes themselves follow by the caller
-void cbor_put_text(struct cbor_out *out, const char *text);  // terminated by NUL
+void cbor_put_bytes_head(struct cbor_out *out,
+                         size_t size); // the bytes themselves follow by the caller
+void cbor_put_text(struct cbor_out *out, const char *text); // terminated by NUL
 void cbor_put_text_n(struct cbor_out *out, const char *text, size_t size);
 void cbor_put_array(struct cbor_out *out, uint32_t count);
 void cbor_put_map(struct cbor_out *out, uint32_t pairs);
-void cbor_put_raw(struct cbor_out *out, const void *data, size_t size); // bytes that are CBOR already
+void cbor_put_raw(struct cbor_out *out, const void *data,
+                  size_t size); // bytes that are CBOR already

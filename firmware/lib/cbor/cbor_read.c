@@ -108,7 +108,8 @@ static int read_string(struct cbor_in *in, unsigned major, const uint8_t **data,
     return 0;
 }
 
-// Bytes of the well-formed UTF-8 character at the start of `size` bytes (RFC 3629); 0 if it is none.
+// Bytes of the well-formed UTF-8 character at the start of `size` bytes (RFC 3629); 0 if it is
+// none.
 static size_t utf8_character(const uint8_t *p, size_t size) {
     if (p[0] < 0x80) {
         return 1;
@@ -196,8 +197,8 @@ int cbor_map(struct cbor_in *in, struct cbor_map *map) {
     return 0;
 }
 
-// Does the key between `key` and `in->p` come after the map's last one? Bytewise order of encodings:
-// heads that differ decide, and none is the start of another.
+// Does the key between `key` and `in->p` come after the map's last one? Bytewise order of
+// encodings: heads that differ decide, and none is the start of another.
 static int check_order(struct cbor_in *in, struct cbor_map *map, const uint8_t *key) {
     size_t size = (size_t)(in->p - key);
     size_t common = size < map->last_size ? size : map->last_size;
@@ -234,8 +235,8 @@ struct open_item {
     struct cbor_map map; // for the order of keys
 };
 
-// Reads one item, of an array or map only the head. Its major type, or an error; `inside` is the number
-// of items that follow.
+// Reads one item, of an array or map only the head. Its major type, or an error; `inside` is the
+// number of items that follow.
 static int skip_shallow(struct cbor_in *in, uint32_t *inside) {
     uint64_t number;
     const uint8_t *data;
@@ -293,8 +294,8 @@ int cbor_skip(struct cbor_in *in) {
             if (depth == CBOR_MAX_DEPTH) {
                 return fail(in, ERR_RANGE);
             }
-            open[depth++] = (struct open_item){
-                .left = inside, .key = major == CBOR_MAP ? in->p : NULL};
+            open[depth++] =
+                (struct open_item){.left = inside, .key = major == CBOR_MAP ? in->p : NULL};
         } else if (depth > 0) {
             item_done(in, &open[depth - 1]);
         }

@@ -115,8 +115,8 @@ int cose_parse_mac0(struct cose *c, const uint8_t *data, size_t size) {
     return c->alg == COSE_HMAC_256 ? 0 : ERR_UNSUPPORTED;
 }
 
-// The structures that are signed, [context, protected, external_aad, payload], go into the hash piece
-// by piece, so that no buffer has to hold them.
+// The structures that are signed, [context, protected, external_aad, payload], go into the hash
+// piece by piece, so that no buffer has to hold them.
 static void hash_bytes(struct sha256 *s, const void *data, size_t size) {
     uint8_t head[9];
     struct cbor_out out;

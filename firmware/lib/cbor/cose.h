@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// COSE_Sign1 and COSE_Mac0 (RFC 9052) in the one shape of docs/protocol.md: untagged, payload inside,
-// the five protected headers, nothing unprotected. Anything else is refused.
+// COSE_Sign1 and COSE_Mac0 (RFC 9052) in the one shape of docs/protocol.md: untagged, payload
+// inside, the five protected headers, nothing unprotected. Anything else is refused.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +24,8 @@ enum {
     COSE_MAC0_MAX_OVERHEAD = 72, // what cose_write_mac0 adds to the payload, at most
 };
 
-// A parsed message; all pointers point into the bytes that were parsed. Nothing in it is to be trusted
-// before it has been verified.
+// A parsed message; all pointers point into the bytes that were parsed. Nothing in it is to be
+// trusted before it has been verified.
 struct cose {
     int alg;
     unsigned typ;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 // Starts `s` with the key block, each byte changed by `flip`.
-static void start_with_key(struct sha256 *s, const uint8_t block[SHA256_BLOCK_BYTES], uint8_t flip) {
+static void start_with_key(struct sha256 *s, const uint8_t block[SHA256_BLOCK_BYTES],
+                           uint8_t flip) {
     uint8_t flipped[SHA256_BLOCK_BYTES];
     for (unsigned i = 0; i < SHA256_BLOCK_BYTES; i++) {
         flipped[i] = block[i] ^ flip;

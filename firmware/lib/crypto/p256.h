@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 // 0 if `sig` (r‖s) is the signature of `hash` by the owner of `pub`; else ERR_SIGNATURE, also for a
-// point that is not on the curve and for r or s outside 1..n-1. Takes variable time: public data only.
+// point that is not on the curve and for r or s outside 1..n-1. Takes variable time: public data
+// only.
 int p256_verify(const uint8_t pub[64], const uint8_t hash[32], const uint8_t sig[64]);
 
 // Shared secret: the x coordinate of priv · pub, in constant time.
@@ -16,6 +17,6 @@ int p256_ecdh(uint8_t z[32], const uint8_t priv[32], const uint8_t pub[64]);
 // The public key of `priv`, in constant time. ERR_RANGE if `priv` is not in 1..n-1.
 int p256_public(uint8_t pub[64], const uint8_t priv[32]);
 
-// The raw form of a strict DER signature: minimal integers in 1..n-1, short lengths, nothing behind.
-// ERR_FORMAT otherwise.
+// The raw form of a strict DER signature: minimal integers in 1..n-1, short lengths, nothing
+// behind. ERR_FORMAT otherwise.
 int p256_from_der(uint8_t sig[64], const uint8_t *der, size_t size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 for small processors: eight rounds a turn, so that the eight working variables change roles
-// by name and not by moving. The whole schedule of 64 words costs 192 bytes of stack more than a ring
-// of 16, and saves a fifth of the instructions.
+// SHA-256 for small processors: eight rounds a turn, so that the eight working variables change
+// roles by name and not by moving. The whole schedule of 64 words costs 192 bytes of stack more
+// than a ring of 16, and saves a fifth of the instructions.
 #include "crypto/sha256.h"
 #include <string.h>
 
@@ -30,9 +30,9 @@ ALWAYS_INLINE uint32_t load_be(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-// Round `i` of eight: the working variables a..h are v[0..7] turned by i places. Called with a constant
-// i only, so each v[...] is a register. `b_xor_c` saves an operation of maj: it is a ^ b of the round
-// before.
+// Round `i` of eight: the working variables a..h are v[0..7] turned by i places. Called with a
+// constant i only, so each v[...] is a register. `b_xor_c` saves an operation of maj: it is a ^ b
+// of the round before.
 ALWAYS_INLINE void one_round(uint32_t v[8], unsigned i, uint32_t input, uint32_t *b_xor_c) {
     uint32_t a = v[(0 - i) & 7], b = v[(1 - i) & 7];
     uint32_t e = v[(4 - i) & 7], f = v[(5 - i) & 7], g = v[(6 - i) & 7];
@@ -63,7 +63,8 @@ ALWAYS_INLINE void schedule(uint32_t w[64], const uint8_t block[SHA256_BLOCK_BYT
 static __attribute__((noinline)) void compress(uint32_t state[8], const uint8_t *block) {
     uint32_t w[64];
     schedule(w, block);
-    uint32_t v[8] = {state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]};
+    uint32_t v[8] = {state[0], state[1], state[2], state[3],
+                     state[4], state[5], state[6], state[7]};
     uint32_t b_xor_c = v[1] ^ v[2];
     const uint32_t *x = w, *k = round_constants;
     do {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Header, body head and TLVs of an image (FORMAT.md sections 1 and 2). Everything here is hostile until
-// the signature has been checked, so sizes are compared by subtraction, in the order they are read.
+// Header, body head and TLVs of an image (FORMAT.md sections 1 and 2). Everything here is hostile
+// until the signature has been checked, so sizes are compared by subtraction, in the order they are
+// read.
 #include "image/image.h"
 #include "crypto/p256.h"
 #include "hal/err.h"
@@ -11,6 +12,7 @@
 enum {
     HEADER_BYTES = 32,
     HEADER_MAX_BYTES = 4096,
+    BODY_MIN_BYTES = 48, // so the words at +0x20 and a build id fit
     FLAG_ROM_FIXED = 0x100,
     AREA_HEAD_BYTES = 4,
     ENTRY_HEAD_BYTES = 4,
@@ -61,7 +63,8 @@ static int read_header(struct image_info *info, const struct image_source *image
     info->protected_size = load_u16(h + 10);
     info->body_size = load_u32(h + 12);
     info->rom_fixed = (flags & FLAG_ROM_FIXED) != 0;
-    info->version = (struct image_version){h[20], h[21], (uint16_t)load_u16(h + 22), load_u32(h + 24)};
+    info->version =
+        (struct image_version){h[20], h[21], (uint16_t)load_u16(h + 22), load_u32(h + 24)};
     if (load_u32(h) != image_magic || load_u32(h + 28) != 0) {
         return ERR_FORMAT;
     }
@@ -70,7 +73,7 @@ static int read_header(struct image_info *info, const struct image_source *image
     }
     if (info->hdr_size < HEADER_BYTES || info->hdr_size > HEADER_MAX_BYTES ||
         info->hdr_size % 4 != 0 || info->protected_size < AREA_HEAD_BYTES ||
-        (!info->rom_fixed && info->load_addr != 0)) {
+        info->body_size < BODY_MIN_BYTES || (!info->rom_fixed && info->load_addr != 0)) {
         return ERR_FORMAT;
     }
     if (info->hdr_size > max_size || info->body_size > max_size - info->hdr_size ||
@@ -81,12 +84,9 @@ static int read_header(struct image_info *info, const struct image_source *image
     return 0;
 }
 
-// The three words at +0x20 (FORMAT.md section 2). A body too small for them has no magic.
+// The three words at +0x20 (FORMAT.md section 2).
 static int read_body_head(struct image_info *info, const struct image_source *image) {
     uint8_t head[RELOC_WORDS_END];
-    if (info->body_size < sizeof head) {
-        return 0;
-    }
     int err = image->read(image->ctx, info->hdr_size, head, sizeof head);
     if (err < 0) {
         return err;
@@ -98,8 +98,7 @@ static int read_body_head(struct image_info *info, const struct image_source *im
     info->has_reloc = true;
     info->reloc_offset = table;
     info->build_id_offset = load_u32(head + RELOC_WORDS_END - 4);
-    if (info->body_size < BUILD_ID_BYTES ||
-        info->build_id_offset > info->body_size - BUILD_ID_BYTES) {
+    if (info->rom_fixed || info->build_id_offset > info->body_size - BUILD_ID_BYTES) {
         return ERR_FORMAT;
     }
     return reloc_place_valid(table, info->body_size) ? 0 : ERR_RELOCATION;
@@ -258,10 +257,10 @@ static int read_areas(struct image_info *info, const struct image_source *image,
     if (err < 0) {
         return err;
     }
-    if ((seen & SEEN_SIGNATURE) == 0) {
-        return ERR_SIGNATURE;
+    if ((seen & SEEN_DIGEST) == 0) {
+        return ERR_FORMAT;
     }
-    return (seen & SEEN_DIGEST) != 0 ? 0 : ERR_FORMAT;
+    return (seen & SEEN_SIGNATURE) != 0 ? 0 : ERR_SIGNATURE;
 }
 
 int image_parse(struct image_info *info, const struct image_source *image, uint32_t max_size) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader of signed images (FORMAT.md): header, TLVs, canonical digest. It checks form; whether keys,
-// identity and counter are right is the caller's to decide.
+// Reader of signed images (FORMAT.md): header, TLVs, canonical digest. It checks form; whether
+// keys, identity and counter are right is the caller's to decide.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,10 +46,11 @@ struct image_info {
     uint32_t file_size;   // all of it; nothing behind was read
 };
 
-// Reads what lies at offset 0 of `image`, whose place holds `max_size` bytes, and checks every rule of
-// FORMAT.md but the content of the relocation table (reloc_check) and of the signature.
-// ERR_FORMAT; ERR_UNSUPPORTED (unknown flag); ERR_NO_SPACE (larger than max_size); ERR_SIGNATURE (none);
-// ERR_IDENTITY (VID or CID missing); ERR_RELOCATION (place of the table); errors of the source.
+// Reads what lies at offset 0 of `image`, whose place holds `max_size` bytes, and checks every rule
+// of FORMAT.md but the content of the relocation table (reloc_check) and of the signature.
+// ERR_FORMAT; ERR_UNSUPPORTED (unknown flag); ERR_NO_SPACE (larger than max_size); ERR_SIGNATURE
+// (none); ERR_IDENTITY (VID or CID missing); ERR_RELOCATION (place of the table); errors of the
+// source.
 int image_parse(struct image_info *info, const struct image_source *image, uint32_t max_size);
 
 // May it run with its header at `address`? 0 or ERR_SLOT_BOUND.
@@ -58,8 +59,8 @@ int image_runs_at(const struct image_info *info, uint32_t address);
 // Less than, equal to or greater than 0, as `a` is older than, equal to or newer than `b`.
 int image_version_compare(const struct image_version *a, const struct image_version *b);
 
-// A part of another source: offset 0 of `source` is `start` there; reading past `size` is ERR_RANGE.
-// Must stay where it is while `source` is in use.
+// A part of another source: offset 0 of `source` is `start` there; reading past `size` is
+// ERR_RANGE. Must stay where it is while `source` is in use.
 struct image_part {
     const struct image_source *whole;
     uint32_t start, size;
@@ -69,9 +70,9 @@ void image_part_init(struct image_part *part, const struct image_source *whole, 
                      uint32_t size);
 
 // SHA-256 over header, canonical body and protected area, read through `buf` of any size >= 64.
-// `slot_a_body` is where slot A's body lies, `body` where this image's body lies now (both in the CPU's
-// view); the words are moved back by the difference. Checks the relocation table on the way, also
-// where nothing is to be moved: ERR_RELOCATION.
+// `slot_a_body` is where slot A's body lies, `body` where this image's body lies now (both in the
+// CPU's view); the words are moved back by the difference. Checks the relocation table on the way,
+// also where nothing is to be moved: ERR_RELOCATION.
 struct image_place {
     uint32_t slot_a_body;
     uint32_t body;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The relocator. Words are added to byte by byte with a carry, which is what lets a piece of the body
-// end anywhere in a word.
+// The relocator. Words are added to byte by byte with a carry, which is what lets a piece of the
+// body end anywhere in a word.
 #include "image/reloc.h"
 #include "hal/err.h"
 #include "image/load.h"
@@ -240,7 +240,8 @@ int reloc_done(struct reloc *r) {
 }
 
 static int read_head(void *ctx, uint32_t offset, void *to, uint32_t size) {
-    memcpy(to, (const uint8_t *)ctx + offset, size); // reloc_head_ready asks for no more than is there
+    memcpy(to, (const uint8_t *)ctx + offset,
+           size); // reloc_head_ready asks for no more than is there
     return 0;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streaming relocator (FORMAT.md section 3): moves the listed words of a body that passes by in pieces
-// of any size, in constant memory, forward while writing a slot and back while hashing it. Every entry
-// is checked as it is read, so a hostile table ends in ERR_RELOCATION and never in a stray access.
+// Streaming relocator (FORMAT.md section 3): moves the listed words of a body that passes by in
+// pieces of any size, in constant memory, forward while writing a slot and back while hashing it.
+// Every entry is checked as it is read, so a hostile table ends in ERR_RELOCATION and never in a
+// stray access.
 #pragma once
 #include "image/image.h"
 
@@ -15,8 +16,8 @@ enum {
 // Its fields are the relocator's own, but `readable`.
 struct reloc {
     const struct image_source *body;
-    // Bytes of the body that `body` can deliver by now. reloc_open sets all of it; who streams sets it
-    // to what has arrived before each reloc_apply. Nothing beyond is read.
+    // Bytes of the body that `body` can deliver by now. reloc_open sets all of it; who streams sets
+    // it to what has arrived before each reloc_apply. Nothing beyond is read.
     uint32_t readable;
 
     uint32_t body_size;
@@ -34,23 +35,24 @@ struct reloc {
     uint8_t cache[16]; // entries read ahead; cache_start is at `cursor`
 };
 
-// Reads the table's head. `body`: offset 0 is the body's start; the table's bytes are the same in every
-// slot, so canonical or not does not matter. `slot_a_body`: the base that the table must name.
-// ERR_RELOCATION, or the source's error.
+// Reads the table's head. `body`: offset 0 is the body's start; the table's bytes are the same in
+// every slot, so canonical or not does not matter. `slot_a_body`: the base that the table must
+// name. ERR_RELOCATION, or the source's error.
 int reloc_open(struct reloc *r, const struct image_source *body, uint32_t table_offset,
                uint32_t body_size, uint32_t slot_a_body);
 
 // Reads the whole table against every rule. 0 or ERR_RELOCATION. Does not disturb reloc_apply.
 int reloc_check(const struct reloc *r);
 
-// Adds `delta` (actual body address - base; its negative undoes) to the listed words in the next `size`
-// bytes of the body, in place. ERR_RELOCATION; ERR_STATE if an entry that it needs is not `readable`
-// yet; ERR_RANGE past the body's end. After an error the buffer is spoilt: start again with reloc_seek.
+// Adds `delta` (actual body address - base; its negative undoes) to the listed words in the next
+// `size` bytes of the body, in place. ERR_RELOCATION; ERR_STATE if an entry that it needs is not
+// `readable` yet; ERR_RANGE past the body's end. After an error the buffer is spoilt: start again
+// with reloc_seek.
 int reloc_apply(struct reloc *r, uint32_t delta, uint8_t *buf, uint32_t size);
 
 // Goes on (or back) to `offset` in the body. Where that is inside a listed word, the up to 3 bytes
-// before it are read from `body`; `applied` says whether they are as reloc_apply(delta) left them, or
-// as they were before it.
+// before it are read from `body`; `applied` says whether they are as reloc_apply(delta) left them,
+// or as they were before it.
 int reloc_seek(struct reloc *r, uint32_t offset, uint32_t delta, bool applied);
 
 // After the last byte: 0 if the table ended where its head says, else ERR_RELOCATION (ERR_STATE if

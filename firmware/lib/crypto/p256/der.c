@@ -12,7 +12,8 @@ static const uint8_t group_order[32] = {
     0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 };
 
-// Reads one INTEGER in 1..n-1 from the start of the `size` bytes at `der`. Its bytes there, or an error.
+// Reads one INTEGER in 1..n-1 from the start of the `size` bytes at `der`. Its bytes there, or an
+// error.
 static int read_integer(uint8_t number[32], const uint8_t *der, size_t size) {
     if (size < 3 || der[0] != TAG_INTEGER || der[1] == 0 || der[1] > size - 2 || der[2] >= 0x80) {
         return ERR_FORMAT; // short, empty or negative

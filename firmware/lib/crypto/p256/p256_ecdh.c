@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What touches private keys: p256-m as its authors made it, in constant time also where the processor's
-// long multiplication is not (Cortex-M3).
+// What touches private keys: p256-m as its authors made it, in constant time also where the
+// processor's long multiplication is not (Cortex-M3).
 #include "p256m.h"
 
 #include "crypto/p256.h"

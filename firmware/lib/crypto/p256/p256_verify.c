@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ECDSA verification in variable time, for public data only: a loop of our own over p256-m's field and
-// point functions. It walks u1·G and u2·Q together in non-adjacent form (256 doublings and about 170
-// additions instead of 512 and 512) and needs no inversion modulo p.
+// ECDSA verification in variable time, for public data only: a loop of our own over p256-m's field
+// and point functions. It walks u1·G and u2·Q together in non-adjacent form (256 doublings and
+// about 170 additions instead of 512 and 512) and needs no inversion modulo p.
 
-// Public data may use the processor's long multiplication even where its time varies (Cortex-M3), and
-// none of p256-m's assembly that avoids it.
+// Public data may use the processor's long multiplication even where its time varies (Cortex-M3),
+// and none of p256-m's assembly that avoids it.
 #define MUL64_IS_CONSTANT_TIME
 #undef __ARM_ARCH_PROFILE
 #include "p256m.h"
@@ -65,7 +65,8 @@ static void point_add_any(struct point *p, int sign, const uint32_t x[8], const 
     }
 }
 
-// Is the affine x of `p`, taken modulo n, equal to r? Compares r·z^2 with x, for r and then r + n. Spoils both.
+// Is the affine x of `p`, taken modulo n, equal to r? Compares r·z^2 with x, for r and then r + n.
+// Spoils both.
 static int has_x(struct point *p, uint32_t r[8]) {
     uint32_t t[8];
     m256_mul_p(p->z, p->z, p->z);
