@@ -3,6 +3,7 @@
 #include "hal/board.h"
 #include "chip/mps2/mps2.h"
 #include "drivers/flash/ram_nor.h"
+#include "drivers/net/lan9118.h"
 #include "drivers/uart/cmsdk.h"
 #include "drivers/wdt/cmsdk.h"
 #include "layout.h"
@@ -25,6 +26,15 @@ const struct hal_flash board_flash = {
     .erased_value = LAYOUT_ERASED_VALUE,
     .read_may_fault = false,
 };
+
+static struct lan9118_state net_state;
+static const struct lan9118 net = {
+    .netif = {.ops = &lan9118_ops, .receive_frames = LAN9118_RECEIVE_FRAMES},
+    .base = MPS2_LAN9118,
+    .irq = MPS2_LAN9118_IRQ,
+    .state = &net_state,
+};
+const struct hal_netif *const board_netif = &net.netif;
 
 void board_init(void) {
     hal_timer_start();

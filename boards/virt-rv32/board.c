@@ -3,6 +3,7 @@
 #include "hal/board.h"
 #include "chip/virt/virt.h"
 #include "drivers/flash/cfi_nor.h"
+#include "drivers/net/virtio_net.h"
 #include "drivers/rng/virtio_rng.h"
 #include "drivers/uart/ns16550.h"
 #include "drivers/wdt/i6300esb.h"
@@ -30,6 +31,15 @@ const struct hal_flash board_flash = {
     .erased_value = LAYOUT_ERASED_VALUE,
     .read_may_fault = false,
 };
+
+static struct virtio_net_state net_state;
+static const struct virtio_net net = {
+    .netif = {.ops = &virtio_net_ops, .receive_frames = VIRTIO_NET_RECEIVE_FRAMES},
+    .base = VIRT_VIRTIO_NET,
+    .irq = VIRT_VIRTIO_NET_IRQ,
+    .state = &net_state,
+};
+const struct hal_netif *const board_netif = &net.netif;
 
 void board_init(void) {
     hal_timer_start();
