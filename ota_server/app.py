@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from unitool.formats.cose import MESSAGE_BYTES_MAX
 
@@ -67,7 +68,8 @@ class DeviceApp:
 
 def device_app(operations: Operations, polls: Polls) -> ASGIApp:
     """What devices reach."""
-    return DeviceApp(polls, Starlette(routes=blobs.routes(operations.blobs)))
+    rest = Router(blobs.routes(operations.blobs), redirect_slashes=False)
+    return DeviceApp(polls, rest)
 
 
 def operator_app(operations: Operations, token: str, bundle_bytes_max: int) -> ASGIApp:

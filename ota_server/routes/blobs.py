@@ -47,36 +47,33 @@ def _blob(request: Request, path: Path, name: str) -> Response:
     if_range = request.headers.get("if-range")
     asked = request.headers.get("range") if if_range in (None, tag) else None
     part = wanted(asked, size)
-    if part is None:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}", "ETag": tag})
-    start, end = part
-    whole = asked is None or ((start, end) == (0, size) and not _RANGE.fullmatch(asked))
+    start, end = part or (0, size)
+    if part is not None and start >= end:
+        outside = {"Content-Range": f"bytes */{size}", "ETag": tag}
+        return Response(status_code=416, headers=outside)
     headers["Content-Length"] = str(end - start)
-    if not whole:
+    if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    status = 200 if whole else 206
+    status = 200 if part is None else 206
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_read(path, start, end), status, headers)
 
 
 def wanted(asked: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one behind the last, or None where the range lies outside (416).
+    """First byte and the one behind the last; an empty range lies outside the blob (416).
 
-    What is no single range of bytes is ignored, as RFC 9110 allows: the whole blob.
+    None for what is no single range of bytes: it is ignored, as RFC 9110 allows.
     """
     match = _RANGE.fullmatch(asked) if asked is not None else None
     if match is None or not any(match.groups()):
-        return 0, size
+        return None
     first, last = match.groups()
     if not first:
-        suffix = min(int(last), size)
-        return (size - suffix, size) if suffix else None
-    start = int(first)
-    end = min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
-        return 0, size
-    return (start, end) if start < size else None
+        return max(0, size - int(last)), size
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(int(last) + 1, size) if last else size
 
 
 def _tags(header: str) -> list[str]:
