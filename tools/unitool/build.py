@@ -14,7 +14,17 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, compiling, components, layout, linking, paths, sizes, toolchain
+from unitool import (
+    apps,
+    compiling,
+    components,
+    layout,
+    linking,
+    output,
+    paths,
+    sizes,
+    toolchain,
+)
 from unitool.apps import App
 from unitool.boards import Board
 from unitool.compiling import Image
@@ -25,6 +35,8 @@ from unitool.sizes import Sizes
 
 BOOT = "boot"
 _STAMP = "build.json"
+_LINK_MODULES = ("linking", "lto", "relocation_proof", "elf_image", "sizes", "stack")
+_FRAME_BYTES_MAX = 512  # a function of ours; style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +149,7 @@ def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, obj
         objects=tuple(part.object for part in parts),
         script=arch / script_name,
         stack=stack,
+        maps=compiling.maps(image, assembler=False),
     )
     inputs = _inputs(job)
     stamp = image.out / _STAMP
@@ -146,11 +159,14 @@ def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, obj
             return facts
     stamp.unlink(missing_ok=True)
     try:
-        linked = linking.link_boot(job) if image.app_dir is None else linking.link_image(job)
+        whole = linking.optimise(job)
+        linked = linking.link_boot(whole) if image.app_dir is None else linking.link_image(whole)
     except linking.LinkError as error:
         click.echo(error.text.rstrip(), err=True)
         raise
     measured = sizes.measure(image.board, linked, stack)
+    for f in sizes.functions_with_large_frames(image.out, _FRAME_BYTES_MAX):
+        output.warn(f"{f.source}: {f.name} takes {f.frame_bytes} bytes of stack")
     facts = {"inputs": inputs, "build_id": linked.build_id.hex(), "sizes": measured.as_dict()}
     (image.out / "size.json").write_text(json.dumps(measured.as_dict(), indent=1) + "\n")
     stamp.write_text(json.dumps(facts, indent=1) + "\n")
@@ -165,7 +181,7 @@ def _inputs(job: Job) -> str:
         *(job.out / name for name in job.objects),
         job.out / "gen" / "layout.ld",
         *sorted(job.script.parent.glob("*.ld")),
-        *(tool / f"{name}.py" for name in ("linking", "relocation_proof", "elf_image", "sizes")),
+        *(tool / f"{name}.py" for name in _LINK_MODULES),
     ]
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())

@@ -72,15 +72,16 @@ def _make(
         source=source,
         object=f"obj/{name}.o",
         compiler=image.tools.tool("g++" if cxx else "gcc"),
-        flags=(*flags, *_maps(image, assembler=source.suffix == ".S"), *folders, *extra),
+        flags=(*flags, *maps(image, assembler=source.suffix == ".S"), *folders, *extra),
     )
 
 
-def _maps(image: Image, *, assembler: bool) -> tuple[str, ...]:
+def maps(image: Image, *, assembler: bool) -> tuple[str, ...]:
+    """Flags that keep this machine's folders out of the image."""
     folders = [(f"{paths.checkout()}/", "")]
     if image.app_dir is not None:
         folders.append((f"{image.app_dir}", image.name))
-    folders += [(f"{image.board.dir}", f"boards/{image.board.name}"), (f"{image.out}", "build")]
+    folders += [(f"{image.board.dir}", f"boards/{image.board.name}"), (f"{image.out}", ".")]
     for name in sorted({part.name for c in image.selection.order for part in c.third_party}):
         folder = third_party.source_dir(name)
         folders.append((f"{folder}", f"third_party/{folder.name}"))

@@ -7,10 +7,10 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unitool import output, relocation_proof
+from unitool import lto, output, relocation_proof
 from unitool.boards import BODY_OFFSET, Board, Region
 from unitool.elf_image import Elf
 from unitool.errors import BuildError
@@ -37,6 +37,7 @@ class Job:
     objects: tuple[str, ...]
     script: Path
     stack: int
+    maps: tuple[str, ...]  # what to call folders in debug information
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,19 @@ class Linked:
     reserve: int  # bytes that the table takes in the image
 
 
-def _run(job: Job, slot_base: int, reserve: int, elf: Path, extra: Sequence[str] = ()) -> Elf:
+def _run(
+    job: Job,
+    slot_base: int,
+    reserve: int,
+    elf: Path,
+    extra: Sequence[str] = (),
+    *,
+    optimising: bool = False,
+) -> Elf:
+    elf.parent.mkdir(parents=True, exist_ok=True)
     command = [
         job.toolchain.tool("gcc"),
-        *job.toolchain.link_flags,
+        *(job.toolchain.lto_flags if optimising else job.toolchain.link_flags),
         f"-L{job.out / 'gen'}",
         f"-L{job.script.parent}",
         f"-T{job.script}",
@@ -66,7 +76,6 @@ def _run(job: Job, slot_base: int, reserve: int, elf: Path, extra: Sequence[str]
         "-o",
         str(elf.relative_to(job.out)),
     ]
-    elf.parent.mkdir(parents=True, exist_ok=True)
     try:
         done = output.run(command, cwd=job.out)
     except subprocess.CalledProcessError as error:
@@ -74,6 +83,16 @@ def _run(job: Job, slot_base: int, reserve: int, elf: Path, extra: Sequence[str]
     if done.stderr:
         output.warn(done.stderr.strip())
     return Elf(elf)
+
+
+def optimise(job: Job) -> Job:
+    """Link once as a whole and return the job with the one object that came of it."""
+    scratch = job.out / "whole"
+    shutil.rmtree(scratch, ignore_errors=True)
+    base, reserve = job.board.slot_address(0), relocation.HEAD_BYTES
+    _run(job, base, reserve, scratch / "whole.elf", [*lto.FLAGS, *job.maps], optimising=True)
+    lto.collect(job.out, scratch)
+    return replace(job, objects=lto.optimised(job.objects))
 
 
 class LinkError(BuildError):

@@ -21,7 +21,7 @@ _COMMON = (
     "-fno-unwind-tables",
     "-fno-asynchronous-unwind-tables",
     "-fno-ident",
-    "-fstack-usage",
+    "-flto",
     "-Wdate-time",
 )
 _C = ("-std=c11",)
@@ -40,7 +40,6 @@ WARNINGS = (
     "-Wshadow",
     "-Wundef",
     "-Wvla",
-    "-Wstack-usage=512",
 )
 WARNINGS_C = ("-Wmissing-prototypes",)
 _LINK = (
@@ -97,9 +96,14 @@ class Toolchain:
         return (*self.machine, *_COMMON, *_CXX)
 
     @property
+    def lto_flags(self) -> tuple[str, ...]:
+        """Flags for the link that optimises: code is made there, so those of C too."""
+        return (*self.c_flags, *_LINK)
+
+    @property
     def link_flags(self) -> tuple[str, ...]:
         """Flags for the compiler driver when it links."""
-        return (*self.machine, "--specs=picolibc.specs", "-Os", "-g", *_LINK)
+        return (*self.machine, "--specs=picolibc.specs", "-g", "-fno-lto", *_LINK)
 
 
 def for_board(board: Board) -> Toolchain:
@@ -125,5 +129,7 @@ def prefix_maps(folders: Iterable[tuple[str, str]], *, assembler: bool) -> tuple
     The compiler takes the last that fits: list the inner folder behind the outer one. The
     `assembler` describes assembly sources itself and wants to be told separately.
     """
-    option = "-Wa,--debug-prefix-map=" if assembler else "-ffile-prefix-map="
-    return tuple(f"{option}{folder}={name}" for folder, name in folders)
+    if assembler:
+        options = [("-Xassembler", f"--debug-prefix-map={old}={new}") for old, new in folders]
+        return tuple(word for option in options for word in option)
+    return tuple(f"-ffile-prefix-map={folder}={name}" for folder, name in folders)

@@ -4,7 +4,10 @@
 
 extern uint8_t start_stack_end[], start_reloc_offset[], start_build_id_offset[];
 void start(void);
+void base_start(void);
 int main(void);
+
+__attribute__((weak)) void base_start(void) {} // the bootloader has no os/base
 
 __attribute__((section(".head"), used)) static const void *const head[11] = {
     start_stack_end,
@@ -15,6 +18,7 @@ __attribute__((section(".head"), used)) static const void *const head[11] = {
 };
 
 void start(void) {
+    base_start();
     main();
     for (;;) {
     }

@@ -15,6 +15,8 @@ start:
     .word start_build_id_offset
 
     .section .text.go, "ax"
+    .weak base_start
 go:
+    call base_start
     call main
     j go
