@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every CPU must offer: masking, reset, the jump into an image, faults, code in RAM.
 #pragma once
+#include "hal/language.h"
 #include "hal/retained.h"
 #include <stddef.h>
 #include <stdint.h>
 
+C_BEGIN
+
 // A function that is copied to RAM at start and runs there, for code that must not be fetched from
 // flash. It must not call into flash, and nor may what the compiler makes of it (memcpy, division).
-#define RAM_FUNCTION __attribute__((section(".ramtext"), noinline, used))
+#define RAM_FUNCTION __attribute__((section(".ramtext"), noinline))
 
 // First C code, after .data and .bss; interrupts masked. The image defines it (os/base, or boot,
 // which gets no handover).
-_Noreturn void hal_main(const struct handover *handover);
+NORETURN void hal_main(const struct handover *handover);
 
 // From here on code is read-only, data never executable, and null page and stack end trap, where
 // the core can. For images; what it sets lasts until reset.
@@ -22,18 +25,18 @@ uint32_t hal_irq_lock(void);
 void hal_irq_unlock(uint32_t state);
 
 // Write the reset cause to retained RAM and reset the whole board.
-_Noreturn void hal_reset(enum reset_reason reason);
+NORETURN void hal_reset(enum reset_reason reason);
 
 // The two halves of hal_reset.
 void hal_reset_cause_set(enum reset_reason reason);
-_Noreturn void hal_reset_now(void);
+NORETURN void hal_reset_now(void);
 
 // Read and clear the cause of the last reset; RESET_POWER_ON if nobody wrote one. Only boot does.
 enum reset_reason hal_reset_cause_take(void);
 
 // Start the image whose body lies at `body`, by the entry ABI: interrupts masked, watchdog as it
 // is, vectors and stack set, first argument = `handover`.
-_Noreturn void hal_jump(uintptr_t body, const struct handover *handover);
+NORETURN void hal_jump(uintptr_t body, const struct handover *handover);
 
 // First byte of retained RAM (offsets in hal/retained.h) and the byte behind the last.
 extern uint8_t hal_retained[], hal_retained_end[];
@@ -69,7 +72,9 @@ struct hal_fault {
 // The image defines it; called on a stack of its own at the end of retained RAM (at least 256
 // bytes), interrupts masked. `f` lies at hal_retained + RETAINED_CRASH_OFFSET. A fault in it
 // resets.
-_Noreturn void hal_fault(struct hal_fault *f);
+NORETURN void hal_fault(struct hal_fault *f);
 
 // Fault on purpose, so that the registers of the caller are kept. `message` may be read later.
-_Noreturn void hal_trap_panic(const char *message);
+NORETURN void hal_trap_panic(const char *message);
+
+C_END

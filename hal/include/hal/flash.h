@@ -2,8 +2,11 @@
 // Flash contract, honest about real parts. All offsets count from the device's base, in bytes.
 // None of these functions may be called from an interrupt handler.
 #pragma once
+#include "hal/language.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+C_BEGIN
 
 struct hal_flash;
 
@@ -64,3 +67,5 @@ struct hal_layout {
     struct hal_area slot[2];
     struct hal_area storage;
 };
+
+C_END

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monotonic clock and sleeping. One driver per image; works with interrupts masked.
 #pragma once
+#include "hal/language.h"
 #include <stdint.h>
+
+C_BEGIN
 
 // Start the clock. board_init calls it; harmless when it already runs.
 void hal_timer_start(void);
@@ -17,3 +20,5 @@ void hal_idle_until(uint64_t until_us);
 
 // Let interrupt line `line` (NVIC or PLIC number) end hal_idle_until. No handler runs.
 void hal_irq_wake(uint32_t line);
+
+C_END

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, build, flashing, keys, output, provisioning, signing
+from unitool import apps, boards, development, flashing, output, provisioning
 from unitool.apps import App
 from unitool.boards import Board
 from unitool.emulator import ConsolePort, Emulator
@@ -70,19 +70,15 @@ def _choose(name: str | None, app_dir: Path) -> Board:
 
 
 def _prepare(app: App, board: Board, state: Path, server: str | None, counter: int) -> None:
-    built = build.build(app.dir, board)
-    output.say(f"built {app.name} {app.version}: {built.sizes.flash_B:,} bytes of flash")
-    folder, made = keys.ensure(app.dir, app.vid)
-    if made:
-        output.say(f"made keys for {app.vendor} in {folder.path}; unitool keygen --help says more")
-    signed = signing.sign(built, folder, counter)
     options = provisioning.Options(url=server)
-    done = provisioning.provision(board, state, folder, app, options)
-    if done.new:
-        output.say(f"provisioned device {done.identity.device_id.hex()}")
-    flashed = flashing.flash(board, state, signed=signed.read_bytes())
-    assert flashed is not None
-    output.say(f"flashed slot {flashing.SLOT_NAMES[flashed.slot]}: {flashed.size:,} bytes")
+    done = development.prepare(app.dir, board, state, options=options, counter=counter)
+    output.say(f"built {app.name} {app.version}: {done.built.sizes.flash_B:,} bytes of flash")
+    if done.keys_made:
+        output.say(f"made keys for {app.vendor} in {done.keys.path}; see unitool keygen --help")
+    if done.device.new:
+        output.say(f"provisioned device {done.device.identity.device_id.hex()}")
+    slot = flashing.SLOT_NAMES[done.flashed.slot]
+    output.say(f"flashed slot {slot}: {done.flashed.size:,} bytes")
 
 
 def _tell(app: App, emulator: Emulator) -> None:

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leaving the image.
 #pragma once
+#include "hal/language.h"
 #include "hal/retained.h"
 
+C_BEGIN
+
 // Reset the board at once, telling the bootloader why. Nothing is flushed.
-_Noreturn void os_reset(enum reset_reason reason);
+NORETURN void os_reset(enum reset_reason reason);
+
+C_END

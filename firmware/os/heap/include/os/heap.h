@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The application's heap. os, net and update never allocate from it.
 #pragma once
+#include "hal/language.h"
 #include <stddef.h>
+
+C_BEGIN
 
 struct os_heap_stats {
     size_t size;         // bytes that can be given out in all
@@ -17,3 +20,5 @@ void *os_alloc(size_t size);
 void os_free(void *block);
 
 void os_heap_stats(struct os_heap_stats *stats);
+
+C_END

@@ -2,10 +2,13 @@
 // What happens when something that cannot happen does: a record in retained RAM, then a reset.
 #pragma once
 #include "hal/arch.h"
+#include "hal/language.h"
 #include <stdint.h>
 
+C_BEGIN
+
 // Stop here: keep registers, stack and `message` (its first 31 characters), reset as RESET_PANIC.
-_Noreturn static inline void os_panic(const char *message) {
+NORETURN static inline void os_panic(const char *message) {
     hal_trap_panic(message);
 }
 
@@ -39,3 +42,5 @@ struct crash_record {
 // It stays until os_last_crash_clear, the next panic or power-off.
 const struct crash_record *os_last_crash(void);
 void os_last_crash_clear(void);
+
+C_END

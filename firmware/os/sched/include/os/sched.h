@@ -2,7 +2,10 @@
 // The run loop: timers, pollers and deferred calls, all on the main stack, one after the other.
 // Nothing here may be called from an interrupt handler, except os_defer.
 #pragma once
+#include "hal/language.h"
 #include <stdint.h>
+
+C_BEGIN
 
 // The caller's memory; it must live while the timer runs.
 struct os_timer {
@@ -35,4 +38,6 @@ void os_poller_add(struct os_poller *poller);
 int os_defer(void (*fn)(void));
 
 // Turn for ever: feed the watchdog, run what is due, sleep until there is more.
-_Noreturn void os_run(void);
+NORETURN void os_run(void);
+
+C_END

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Apps on emulated boards, from sources to a console: `device("firmware/apps/hello")`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from unitool import apps, boards, development, keys
+from unitool.boards import Board
+from unitool.emulator import Emulator
+from unitool.keys import KeyFolder
+from unitool.provisioning import Options
+
+ROOT = Path(__file__).resolve().parents[2]
+_CHOSEN = os.environ.get("BOARDS", "").replace(",", " ").split()
+_BOARDS = [b for b in boards.all_boards() if b.emulator and (not _CHOSEN or b.name in _CHOSEN)]
+
+Device = Callable[..., Emulator]
+
+
+@pytest.fixture(params=_BOARDS, ids=lambda board: board.name)
+def board(request: pytest.FixtureRequest) -> Board:
+    """Return each board that can be emulated; the variable BOARDS limits them."""
+    chosen: Board = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def key_folder(tmp_path_factory: pytest.TempPathFactory) -> KeyFolder:
+    """Return the keys that all test apps are signed with."""
+    vid = apps.load(ROOT / "firmware/apps/hello").vid
+    return keys.generate(tmp_path_factory.mktemp("vendor") / "keys", vid)
+
+
+@pytest.fixture
+def device(
+    board: Board, key_folder: KeyFolder, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Device]:
+    """Return a function that makes a provisioned board with the app in a folder of the checkout in flash.
+
+    A second call with the same state folder writes another app or slot to the same board.
+    """
+    shared = tmp_path_factory.getbasetemp().parent / "unitool-builds"
+    with ExitStack() as stack:
+
+        def make(app: str, *, slot: int | None = None, **how: object) -> Emulator:
+            app_dir = ROOT / app
+            state = tmp_path / "state"
+            development.prepare(
+                app_dir,
+                board,
+                state,
+                options=Options(url="http://10.0.2.2:1"),
+                slot=slot,
+                key_folder=key_folder,
+                out=shared / app_dir.name / board.name,
+            )
+            emulator = Emulator(board, state, **{"forward": (), **how})  # type: ignore[arg-type]
+            stack.callback(emulator.cut)
+            return emulator
+
+        yield make
