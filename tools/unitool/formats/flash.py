@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from zlib import crc32
 
-from construct import Bytes, Const, ConstructError, Int16ul, Int32ul, Struct
+from construct import Bytes, Const, ConstructError, Int16ul, Int32ul, Padding, Struct
 
 from unitool.formats import p256
-from unitool.formats.reasons import MalformedError, NotFoundError, TooLargeError
+from unitool.formats.reasons import MalformedError, NotFoundError, TooLargeError, UnsupportedError
 
+PARAMS_MAGIC, IDENTITY_MAGIC, TRUST_MAGIC = 0x50425455, 0x44495455, 0x52545455
+VERSION = 1
 PARAMS_BYTES, PARAMS_ALIGNMENT = 1280, 16
 IDENTITY_BYTES = 512
 KEYSET_BYTES_MAX = 1024
@@ -20,8 +22,8 @@ URL_BYTES_MAX = 128
 NO_TOKEN = bytes(16)
 
 _PARAMS = Struct(
-    "magic" / Const(0x50425455, Int32ul),
-    "version" / Const(1, Int16ul),
+    "magic" / Const(PARAMS_MAGIC, Int32ul),
+    "version" / Const(VERSION, Int16ul),
     "size" / Const(PARAMS_BYTES, Int16ul),
     "policy" / Int32ul,
     "floor" / Int32ul,
@@ -31,15 +33,15 @@ _PARAMS = Struct(
     "root" / Bytes(64),
     "spare" / Bytes(64),
     "keyset_size" / Int16ul,
-    "zero" / Const(0, Int16ul),
+    Padding(2),
     "keyset" / Bytes(KEYSET_BYTES_MAX),
-    "rest" / Const(bytes(56)),
+    Padding(56),
     "crc" / Int32ul,
 )
-_PARAMS_HEAD = struct.pack("<IHH", 0x50425455, 1, PARAMS_BYTES)
+_PARAMS_HEAD = struct.pack("<IHH", PARAMS_MAGIC, VERSION, PARAMS_BYTES)
 _IDENTITY = Struct(
-    "magic" / Const(0x44495455, Int32ul),
-    "version" / Const(1, Int16ul),
+    "magic" / Const(IDENTITY_MAGIC, Int32ul),
+    "version" / Const(VERSION, Int16ul),
     "size" / Const(IDENTITY_BYTES, Int16ul),
     "flags" / Int32ul,
     "private" / Bytes(32),
@@ -48,11 +50,12 @@ _IDENTITY = Struct(
     "token" / Bytes(16),
     "url_size" / Int16ul,
     "url" / Bytes(URL_BYTES_MAX),
-    "rest" / Const(bytes(222)),
+    Padding(222),
     "crc" / Int32ul,
 )
+_IDENTITY_HEAD = struct.pack("<IHH", IDENTITY_MAGIC, VERSION, IDENTITY_BYTES)
 _TRUST_HEAD = Struct(
-    "magic" / Const(0x52545455, Int32ul), "version" / Const(1, Int16ul), "size" / Int16ul
+    "magic" / Const(TRUST_MAGIC, Int32ul), "version" / Const(VERSION, Int16ul), "size" / Int16ul
 )
 
 
@@ -72,15 +75,16 @@ def _is_sealed(data: bytes) -> bool:
     return data[-4:] == struct.pack("<I", crc32(data[:-4]))
 
 
-def _parse(form: Struct, data: bytes, size: int, what: str) -> Struct:
-    if len(data) < size:
-        raise MalformedError(f"{what}: {len(data)} bytes instead of {size}")
+def _parse(form: Struct, magic: int, data: bytes, what: str) -> Struct:
+    """Read a sealed block; what a later version may put into zeros is not looked at."""
+    size: int = form.sizeof()
+    if len(data) < size or data[:4] != struct.pack("<I", magic):
+        raise MalformedError(f"{what}: none is there")
+    if data[4:8] != struct.pack("<HH", VERSION, size):
+        raise UnsupportedError(f"{what}: another version or size")
     if not _is_sealed(data[:size]):
-        raise MalformedError(f"{what}: wrong CRC, or not written")
-    try:
-        return form.parse(data[:size])
-    except ConstructError as error:
-        raise MalformedError(f"{what}: {str(error).splitlines()[-1]}") from None
+        raise MalformedError(f"{what}: wrong CRC, or never filled in")
+    return form.parse(data[:size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +121,11 @@ class BootParams:
     @classmethod
     def decode(cls, data: bytes) -> BootParams:
         """Read a block; MalformedError also if nobody filled it."""
-        p = _parse(_PARAMS, data, PARAMS_BYTES, "boot_params")
-        if p.policy not in set(Policy):
-            raise MalformedError(f"boot_params: policy {p.policy:#x}")
-        if p.keyset_size > KEYSET_BYTES_MAX or any(p.keyset[p.keyset_size :]):
-            raise MalformedError("boot_params: the keyset is longer than its place, or not padded")
+        p = _parse(_PARAMS, PARAMS_MAGIC, data, "boot_params")
+        if p.keyset_size > KEYSET_BYTES_MAX:
+            raise MalformedError(f"boot_params: keyset of {p.keyset_size} bytes")
         return cls(
-            policy=Policy(p.policy),
+            policy=Policy(p.policy & Policy.INSTALL),
             floor=p.floor,
             vid=p.vid,
             cid=p.cid,
@@ -199,11 +201,9 @@ class Identity:
     @classmethod
     def decode(cls, data: bytes) -> Identity:
         """Read one record."""
-        i = _parse(_IDENTITY, data, IDENTITY_BYTES, "identity")
-        if i.flags & ~3 or bool(i.flags & 2) != (i.private == bytes(32)):
-            raise MalformedError(f"identity: flags {i.flags:#x}")
-        if i.url_size > URL_BYTES_MAX or any(i.url[i.url_size :]):
-            raise MalformedError("identity: the URL is longer than its place, or not padded")
+        i = _parse(_IDENTITY, IDENTITY_MAGIC, data, "identity")
+        if i.url_size > URL_BYTES_MAX:
+            raise MalformedError(f"identity: URL of {i.url_size} bytes")
         try:
             url = i.url[: i.url_size].decode("ascii")
         except UnicodeDecodeError:
@@ -220,15 +220,11 @@ class Identity:
 
 def read_identity(area: bytes) -> Identity:
     """Return the last good record of the identity area."""
-    last = None
-    for at in range(0, len(area) - IDENTITY_BYTES + 1, IDENTITY_BYTES):
-        try:
-            last = Identity.decode(area[at : at + IDENTITY_BYTES])
-        except MalformedError:
-            continue
-    if last is None:
-        raise NotFoundError("the identity area holds no record", hint="unitool provision")
-    return last
+    for at in reversed(range(0, len(area) - IDENTITY_BYTES + 1, IDENTITY_BYTES)):
+        record = area[at : at + IDENTITY_BYTES]
+        if record[:8] == _IDENTITY_HEAD and _is_sealed(record):
+            return Identity.decode(record)
+    raise NotFoundError("the identity area holds no record", hint="unitool provision")
 
 
 def encode_trust(keyset: bytes, program_bytes: int = 1, erased: int = 0xFF) -> bytes:

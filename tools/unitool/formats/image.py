@@ -171,7 +171,7 @@ def parse(data: bytes, *, exact: bool = True) -> Image:
 
 def _parse_header(data: bytes) -> Struct:
     if len(data) < HEADER_BYTES:
-        raise MalformedError(f"{len(data)} bytes are too short for an image header")
+        raise TruncatedError(f"{len(data)} bytes are too short for an image header")
     head = _HEADER.parse(data)
     if head.magic != MAGIC:
         raise MalformedError(f"no image: magic {head.magic:#010x} instead of {MAGIC:#010x}")
