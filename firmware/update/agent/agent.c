@@ -20,17 +20,29 @@ static struct os_timer next_timer, deadline_timer, well_timer;
 static struct net_watcher watcher;
 static bool is_off = true; // not provisioned: nothing to ask, nobody to answer
 
+static void tell_now(enum plan_what what);
+static void obey(const struct plan_event *event);
+
 static void on_next(struct os_timer *timer) {
     (void)timer;
-    uint32_t effect = agent.later;
-    agent.later = 0;
-    if (effect & DO_DOWNLOAD) {
-        fetch_begin();
-    } else if (effect & DO_CHECK) {
-        fetch_check();
-    } else {
-        agent_happened(PLAN_EV_DUE);
+    if (!agent.has_event) {
+        tell_now(PLAN_EV_DUE);
+        return;
     }
+    const struct plan_event event = agent.event;
+    agent.has_event = false;
+    obey(&event);
+}
+
+void agent_tell(const struct plan_event *event) {
+    agent.event = *event;
+    agent.has_event = true;
+    os_timer_start(&next_timer, 0, on_next);
+}
+
+void agent_happened(enum plan_what what) {
+    const struct plan_event e = {.what = (uint8_t)what};
+    agent_tell(&e);
 }
 
 // Any time between both ends, evenly.
@@ -50,7 +62,7 @@ static void store_generation(void) {
     }
 }
 
-static void confirm(void) {
+static bool confirm(void) {
     struct slot_record r;
     int err = slot_get(&agent.journal, agent.running, &r);
     if (err == 0) {
@@ -65,13 +77,13 @@ static void confirm(void) {
     if (err < 0) {
         agent.last_error = err; // the server confirms again
         LOG("update: confirmation not stored (error %d)", err);
-        return;
+        return false;
     }
     os_timer_stop(&deadline_timer);
     LOG("update: slot %c is confirmed", 'A' + agent.running);
     report(REPORT_CONFIRMED, agent.running_digest, 0);
     wear_confirmed();
-    agent_happened(PLAN_EV_CONFIRMED);
+    return true;
 }
 
 // Without the record the reset is an ordinary one: it uses up a try, and so leads back too.
@@ -132,16 +144,17 @@ static void do_bookkeeping(uint32_t effects) {
     }
 }
 
-void agent_tell(const struct plan_event *event) {
+static void obey(const struct plan_event *event) {
     struct plan_step step = plan_next(&agent.plan, &agent.config, event);
     do_bookkeeping(step.effects);
     if (step.effects & DO_WAIT) {
         wait_between(step.min_ms, step.max_ms);
-    } else if (step.effects & (DO_DOWNLOAD | DO_CHECK)) {
-        agent.later = step.effects; // not inside the callback that brought us here
-        os_timer_start(&next_timer, 0, on_next);
+    } else if (step.effects & DO_DOWNLOAD) {
+        fetch_begin();
     } else if (step.effects & DO_RESUME) {
         fetch_resume();
+    } else if (step.effects & DO_CHECK) {
+        fetch_check();
     } else if (step.effects & (DO_POLL | DO_ENROL)) {
         poll_send(step.effects & DO_ENROL);
     } else if (step.effects & DO_SWITCH) {
@@ -150,19 +163,19 @@ void agent_tell(const struct plan_event *event) {
     } else if (step.effects & DO_REVERT) {
         revert();
     }
-    if (step.effects & DO_CONFIRM) { // last: what it tells may ask for another wait
-        confirm();
+    if (step.effects & DO_CONFIRM && confirm()) { // its event may ask for another wait
+        tell_now(PLAN_EV_CONFIRMED);
     }
 }
 
-void agent_happened(enum plan_what what) {
+static void tell_now(enum plan_what what) {
     const struct plan_event e = {.what = (uint8_t)what};
-    agent_tell(&e);
+    obey(&e);
 }
 
 static void on_deadline(struct os_timer *timer) {
     (void)timer;
-    agent_happened(PLAN_EV_OVERDUE);
+    tell_now(PLAN_EV_OVERDUE);
 }
 
 static void on_well(struct os_timer *timer) {
@@ -172,7 +185,7 @@ static void on_well(struct os_timer *timer) {
 
 static void on_net_up(struct net_watcher *w) {
     (void)w;
-    agent_happened(PLAN_EV_NET_UP);
+    tell_now(PLAN_EV_NET_UP);
 }
 
 static void start_plan(void) {
@@ -239,9 +252,9 @@ void update_status(struct update_status *out) {
 }
 
 void update_hold(bool hold) {
-    agent_happened(hold ? PLAN_EV_HOLD : PLAN_EV_RELEASE);
+    tell_now(hold ? PLAN_EV_HOLD : PLAN_EV_RELEASE);
 }
 
 void update_healthy(void) {
-    agent_happened(PLAN_EV_HEALTHY);
+    tell_now(PLAN_EV_HEALTHY);
 }

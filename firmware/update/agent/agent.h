@@ -58,7 +58,8 @@ struct agent {
     struct journal journal;
     struct plan plan;
     struct plan_config config;
-    uint32_t later;   // effect to begin in the next turn of the run loop
+    struct plan_event event; // what the next turn of the run loop tells the plan
+    bool has_event;
     uint32_t polls;   // in this boot; low half of seq
     uint32_t answers; // accepted
     uint32_t refused; // in all of this boot
@@ -76,7 +77,10 @@ struct agent {
     int status; // of the reply to a poll, 0 none
     uint32_t poll_used, answer_used;
     uint8_t poll[AGENT_POLL_BYTES];
-    uint8_t answer[MESSAGE_ANSWER_MAX_BYTES];
+    union {
+        uint8_t answer[MESSAGE_ANSWER_MAX_BYTES];
+        struct identity identity; // while it is read, before there is any answer
+    };
 };
 
 extern struct agent agent;
@@ -85,7 +89,8 @@ static inline int agent_other_slot(void) {
     return agent.running == SLOT_A ? SLOT_B : SLOT_A;
 }
 
-// agent.c: tell the plan, and do what it says.
+// agent.c: tell the plan, in the next turn of the run loop, and do what it says. One at a time: who
+// works for the plan tells it how that ended.
 void agent_tell(const struct plan_event *event);
 void agent_happened(enum plan_what what);
 
@@ -99,8 +104,11 @@ void facts_other(struct slot_record *record);
 bool facts_generation(uint8_t generation[8]);
 int facts_slot_version(int slot, struct image_version *version);
 
+// Each of these has a large frame that must not become part of its caller's.
+#define OWN_FRAME __attribute__((noinline))
+
 // poll.c
-void poll_send(bool enrol);
+OWN_FRAME void poll_send(bool enrol);
 
 // wear.c: a budget of slot erases, so that nobody can wear the flash out by orders.
 bool wear_allows(void);
@@ -111,9 +119,9 @@ void wear_confirmed(void);
 void wear_start(void); // the clock that gives back
 
 // fetch.c
-void fetch_begin(void);  // from what the journal has, or from 0
-void fetch_resume(void); // where the last attempt ended
-void fetch_check(void);  // the whole slot; ends in PLAN_EV_GOOD or PLAN_EV_BAD
+OWN_FRAME void fetch_begin(void);  // from what the journal has, or from 0
+OWN_FRAME void fetch_resume(void); // where the last attempt ended
+OWN_FRAME void fetch_check(void);  // the whole slot; ends in PLAN_EV_GOOD or PLAN_EV_BAD
 
 // reports.c
 void report(enum report_kind kind, const uint8_t digest[32], uint32_t code);

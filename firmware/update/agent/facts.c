@@ -77,10 +77,9 @@ static void choose_url(const struct keyset_key *server, const struct identity *i
 }
 
 static int load_identity(void) {
-    struct identity identity;
     const struct keyset_key *server;
     uint8_t kid[8];
-    int err = identity_load(&identity, agent.layout);
+    int err = identity_load(&agent.identity, agent.layout);
     if (err < 0) {
         return err;
     }
@@ -88,22 +87,18 @@ static int load_identity(void) {
     if (err < 0) {
         return err;
     }
-    identity_device_id(&identity, agent.device_id);
-    memcpy(agent.device_point, identity.public_key, sizeof agent.device_point);
-    agent.development = identity.flags & IDENTITY_DEVELOPMENT;
-    choose_url(server, &identity);
+    identity_device_id(&agent.identity, agent.device_id);
+    memcpy(agent.device_point, agent.identity.public_key, sizeof agent.device_point);
+    agent.development = agent.identity.flags & IDENTITY_DEVELOPMENT;
+    choose_url(server, &agent.identity);
     return 0;
 }
 
-int facts_session(void) {
+static int make_session(void) {
     static const uint8_t no_token[16];
-    struct identity identity;
     const struct keyset_key *server;
     uint8_t kid[8];
-    if (agent.has_session) {
-        return 0;
-    }
-    int err = identity_load(&identity, agent.layout);
+    int err = identity_load(&agent.identity, agent.layout);
     if (err < 0) {
         return err;
     }
@@ -111,16 +106,23 @@ int facts_session(void) {
     if (err < 0) {
         return err;
     }
-    bool token = memcmp(identity.token, no_token, sizeof no_token) != 0;
+    bool token = memcmp(agent.identity.token, no_token, sizeof no_token) != 0;
     const struct message_party party = {
         .device_id = agent.device_id,
-        .device_key = identity.device_key,
+        .device_key = agent.identity.device_key,
         .device_point = agent.device_point,
         .server_point = server->key,
-        .token = token ? identity.token : NULL,
+        .token = token ? agent.identity.token : NULL,
     };
-    err = message_keys(&agent.session, &party);
-    memset(&identity, 0, sizeof identity); // its private key has done its work
+    return message_keys(&agent.session, &party);
+}
+
+int facts_session(void) {
+    if (agent.has_session) {
+        return 0;
+    }
+    int err = make_session();
+    memset(&agent.identity, 0, sizeof agent.identity); // its private key has done its work
     agent.has_session = err == 0;
     return err;
 }
@@ -135,5 +137,7 @@ int facts_load(void) {
     }
     memcpy(agent.running_digest, h->image_digest, sizeof agent.running_digest);
     facts_slot_version(agent.running, &agent.running_version);
-    return load_identity();
+    err = load_identity();
+    memset(&agent.identity, 0, sizeof agent.identity);
+    return err;
 }

@@ -9,7 +9,8 @@
 
 static int open_writer(void) {
     const struct manifest *m = &agent.offer;
-    struct slot_writer_job job = {
+    static struct slot_writer_job job; // not on the stack, beside what begin puts there
+    job = (struct slot_writer_job){
         .slot = agent_other_slot(),
         .running_slot = agent.running,
         .size = m->blob_bytes,

@@ -123,7 +123,8 @@ static struct plan_step answer(struct plan *p, const struct plan_config *c,
     if (p->activity != PLAN_POLL) {
         return only(0);
     }
-    uint32_t effects = DO_FORGET_REPORTS;
+    // Of such polls the server keeps nothing.
+    uint32_t effects = e->resync || p->enrolling ? 0 : DO_FORGET_REPORTS;
     p->activity = PLAN_WAIT;
     p->failures = 0;
     p->interval_s = clamp(e->next_s, INTERVAL_MIN_S, INTERVAL_MAX_S);

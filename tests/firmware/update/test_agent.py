@@ -359,10 +359,10 @@ def test_a_held_restart_waits_for_the_app(
         if commands:
             return commands.pop()
         idles += 1
-        return "GO" if idles < 30 else "RELEASE"
+        return "GO" if idles < 60 else "RELEASE"
 
     assert device.run(idle=idle).reset == UPDATE
-    assert idles == 30
+    assert idles == 60
     device.live(confirmed(peer, new), reason=UPDATE)
 
 
@@ -374,7 +374,7 @@ def test_a_withdrawn_release_does_not_start(
     device.live(lambda: len(reported(peer, ReportKind.INSTALLED)) > 0)
     peer.offer = None
     for _ in range(3):
-        device.status(after=3)
+        device.status(after=6)
         assert running(peer) == "1.0.0"
 
 
@@ -389,7 +389,7 @@ def test_a_server_that_forgot_everything_gets_an_enrolment(device: Device, peer:
 def test_an_enrolment_token_counts(device: Device, peer: Peer, product: Product) -> None:
     device.token = bytes(range(1, 17))
     device.provision(make_image(product, "1.0.0"))
-    device.status(after=4)
+    device.status(after=8)
     assert not peer.polls  # the server knows another token: nothing
     peer.token = device.token
     device.live(lambda: len(peer.polls) > 1)
@@ -419,7 +419,7 @@ def test_the_free_slot_is_not_touched_before_the_new_image_is_confirmed(
     peer.confirm = False
     offer("1.2.0")
     before = device.flash.read_bytes()[0x10000:SLOT_B]
-    commands = ["GO"] * 6 + ["QUIT"]
+    commands = ["GO"] * 12 + ["QUIT"]
     device.run(UPDATE, idle=lambda ms: commands.pop(0))
     assert running(peer) == "1.1.0"
     assert device.flash.read_bytes()[0x10000:SLOT_B] == before

@@ -64,6 +64,9 @@ static void check_confirms(const struct plan *was, const struct plan *is,
     if (is->confirmed && !was->confirmed) {
         CHECK(e->what == PLAN_EV_CONFIRMED);
     }
+    if (effects & DO_FORGET_REPORTS) {
+        CHECK(e->what == PLAN_EV_ANSWER && !e->resync && !was->enrolling);
+    }
     if (is->approved && !was->approved) {
         CHECK(e->what == PLAN_EV_ANSWER && e->confirm);
     }
@@ -201,7 +204,7 @@ static void a_new_device_is_updated(void) {
     CHECK(s.effects == DO_WAIT && s.min_ms == 0 && s.max_ms == 300000);
     CHECK(happen(&p, &c, PLAN_EV_DUE).effects == DO_ENROL);
     s = answered(&p, &c, (struct plan_event){.resync = true});
-    CHECK(s.effects == (DO_WAIT | DO_GENERATION | DO_FORGET_REPORTS) && s.max_ms == 0);
+    CHECK(s.effects == (DO_WAIT | DO_GENERATION) && s.max_ms == 0);
     CHECK(happen(&p, &c, PLAN_EV_DUE).effects == DO_POLL);
     s = answered(&p, &c, (struct plan_event){.offer = OFFER_TAKE});
     CHECK(s.effects == (DO_DOWNLOAD | DO_FORGET_REPORTS));
