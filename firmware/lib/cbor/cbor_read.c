@@ -239,6 +239,7 @@ struct open_item {
 // number of items that follow.
 static int skip_shallow(struct cbor_in *in, uint32_t *inside) {
     uint64_t number;
+    int64_t negative;
     const uint8_t *data;
     const char *text;
     size_t size;
@@ -248,8 +249,10 @@ static int skip_shallow(struct cbor_in *in, uint32_t *inside) {
     unsigned major = left(in) == 0 ? CBOR_UINT : *in->p >> 5;
     switch (major) {
     case CBOR_UINT:
+        err = cbor_uint(in, &number);
+        break;
     case CBOR_NEGATIVE:
-        err = read_number(in, major, &number);
+        err = cbor_int(in, &negative);
         break;
     case CBOR_BYTES:
         err = cbor_bytes(in, &data, &size);
