@@ -105,6 +105,7 @@ class Emulator:
     ram_file: str | None = None  # where RAM must outlive QEMU's process
     ram_file_bytes: int = 0
     relaunch_on_reset: bool = False
+    console_data: int = 0  # address of the console's data register, to count up to a first byte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,8 +316,10 @@ def _emulator(table: Table) -> Emulator:
         ram_file=table.text("ram_file") if table.has("ram_file") else None,
         ram_file_bytes=table.integer("ram_file_bytes", 0),
         relaunch_on_reset=table.flag("relaunch_on_reset", False),
+        console_data=table.integer("console_data", 0),
     )
     table.finish(
-        "qemu, machine, args, flash_files, boot_file, ram_file, ram_file_bytes, relaunch_on_reset"
+        "qemu, machine, args, flash_files, boot_file, ram_file, ram_file_bytes, relaunch_on_reset, "
+        "console_data"
     )
     return emulator
