@@ -36,15 +36,18 @@ def key_folder(tmp_path_factory: pytest.TempPathFactory) -> KeyFolder:
     return keys.generate(tmp_path_factory.mktemp("vendor") / "keys", vid)
 
 
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where builds lie, <board>/<app>: one place for all workers of a test run."""
+    return tmp_path_factory.getbasetemp().parent / "unitool-builds"
+
+
 @pytest.fixture
-def device(
-    board: Board, key_folder: KeyFolder, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Device]:
-    """Return a function that makes a provisioned board with the app in a folder of the checkout in flash.
+def device(board: Board, key_folder: KeyFolder, builds: Path, tmp_path: Path) -> Iterator[Device]:
+    """Return a function: a provisioned board with the app in that folder of the checkout.
 
     A second call with the same state folder writes another app or slot to the same board.
     """
-    shared = tmp_path_factory.getbasetemp().parent / "unitool-builds"
     with ExitStack() as stack:
 
         def make(app: str, *, slot: int | None = None, **how: object) -> Emulator:
@@ -57,7 +60,7 @@ def device(
                 options=Options(url="http://10.0.2.2:1"),
                 slot=slot,
                 key_folder=key_folder,
-                out=shared / app_dir.name / board.name,
+                out=builds / board.name / app_dir.name,
             )
             emulator = Emulator(board, state, **{"forward": (), **how})  # type: ignore[arg-type]
             stack.callback(emulator.cut)

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import re
-
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from unitool import crash
 from unitool.emulator import Emulator
 
 Device = Callable[..., Emulator]
+APP = "tests/apps/faults"
+RESET_POWER_ON, RESET_SOFTWARE, RESET_WATCHDOG, RESET_PANIC, RESET_EXTERNAL = 1, 2, 3, 4, 6
 
-RESET_WATCHDOG, RESET_PANIC, RESET_SOFTWARE, RESET_POWER_ON = 3, 4, 2, 1
-
-# key of tests/apps/faults: what the report says (both CPUs), and the function it names
+# Key of tests/apps/faults: what the report says on both CPUs, and the function that it names.
 FAULTS = {
     "w": (r"fault \w+ \w+ \w+ at 00000004", "act"),
     "r": (r"fault \w+ \w+ \w+ at 00000008", "act"),
@@ -31,21 +31,76 @@ FAULTS = {
 }
 
 
-def report(board: Emulator, key: str) -> str:
+def provoke(board: Emulator, key: str, reason: int = RESET_PANIC) -> str:
     """Make the board fault, and return the line about it that the next start prints."""
-    board.console.expect(r"ready, slot A")
     board.console.send(key)
-    line = board.console.expect(r"panic: [^\n]*\n|not trapped")[0]
-    board.console.expect(rf"ready, slot A, start \d+, reason {RESET_PANIC}")
+    line = board.console.expect(r"panic: [^\n]*\n|not trapped", 20)[0]
+    board.console.expect(rf"ready, slot A, start \d+, reason {reason}\b")
     return line
 
 
 @pytest.mark.parametrize("key", FAULTS)
-def test_fault_is_reported_by_the_next_start(device: Device, key: str) -> None:
+def test_fault_is_reported_by_the_next_start(device: Device, builds: Path, key: str) -> None:
     what, where = FAULTS[key]
-    with device("tests/apps/faults") as board:
-        line = report(board, key)
+    with device(APP) as board:
+        board.console.expect("ready, slot A")
+        line = provoke(board, key)
         assert re.match(rf"panic: {what} pc=", line), line
         found = crash.parse_line(line)
         assert found is not None
         assert found.slot_base == board.board.slot_address(0)
+        if where is not None:
+            elf = crash.find_elf(found.build_id, [builds / board.board.name])
+            assert elf is not None
+            assert crash.decode(found, elf)[0].function == where
+
+
+def test_stuck_application_is_reset_by_the_watchdog(device: Device) -> None:
+    with device(APP) as board:
+        board.console.expect("ready, slot A")
+        board.console.send("h")
+        board.console.expect(rf"ready, slot A, start 2, reason {RESET_WATCHDOG}\b", 30)
+
+
+def test_image_in_slot_b_reports_where_it_ran(device: Device) -> None:
+    with device(APP, slot=1) as board:
+        board.console.expect("ready, slot B")
+        board.console.send("a")
+        line = board.console.expect(r"panic: [^\n]*\n")[0]
+        found = crash.parse_line(line)
+        assert found is not None and found.slot_base == board.board.slot_address(1)
+
+
+def test_old_crash_is_not_reported_again(device: Device) -> None:
+    with device(APP) as board:
+        board.console.expect("ready, slot A")
+        provoke(board, "a")
+        board.console.send("R")
+        board.console.expect(rf"ready, slot A, start 3, reason {RESET_SOFTWARE}\b")
+        assert board.console.log.count("panic: ") == 1
+
+
+def test_every_reset_has_its_reason(device: Device) -> None:
+    with device(APP) as board:
+        board.console.expect(rf"start 1, reason {RESET_POWER_ON}\b")
+        board.console.send("R")
+        board.console.expect(rf"start 2, reason {RESET_SOFTWARE}\b")
+        board.cut()
+        board.power_on()
+        board.console.expect(rf"start 3, reason {RESET_POWER_ON}\b")
+        board.reset()
+        # RAM that outlives the reset tells the button from the mains where the supervisor sees it.
+        seen = RESET_EXTERNAL if board.board.emulator.ram_file else RESET_POWER_ON
+        board.console.expect(rf"start 4, reason {seen}\b")
+
+
+def test_repeated_crashes_start_the_safe_mode(device: Device) -> None:
+    with device(APP) as board:
+        for start in (1, 2, 3):
+            board.console.expect(rf"ready, slot A, start {start}\b")
+            board.console.send("a")
+        board.console.expect("safe mode")
+        board.reset() if board.board.emulator.ram_file else board.cut()
+        if not board.running:
+            board.power_on()
+        board.console.expect(r"ready, slot A, start 5\b")
