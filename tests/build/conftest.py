@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from unitool import boards, output, paths
 
-from .sample import APP_TOML, BOARDS, MAIN_C, MakeApp, make_tree
+from .sample import APP_TOML, BUILT, MAIN_C, MakeApp, make_tree
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-@pytest.fixture(params=BOARDS)
+@pytest.fixture(params=BUILT)
 def board(request: pytest.FixtureRequest, tree: Path) -> boards.Board:
     """Each board in turn."""
     return boards.load(request.param)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from unitool import boards, build
+from unitool import build
 from unitool.boards import Board
 from unitool.elf_image import Elf
 from unitool.errors import BuildError
@@ -102,10 +102,12 @@ def test_pointer_at_an_odd_address_is_refused_by_name(board: Board, make_app: Ma
     assert "refers to target" in message or "refers to .text.target" in message
 
 
-def test_split_address_is_refused_by_name(make_app: MakeApp, tree: Path) -> None:
+def test_split_address_is_refused_by_name(board: Board, make_app: MakeApp) -> None:
+    if board.arch == "riscv":
+        pytest.skip("LUI holds the upper half of an address and may move")
     message = refused(
         make_app,
-        boards.load("mps2-an385"),
+        board,
         "__attribute__((used, noinline)) int target(void) { return 4; }\n"
         "int main(void) {\n"
         "    int (*f)(void);\n"

@@ -14,7 +14,7 @@ from unitool.boards import Board
 from unitool.commands import size
 from unitool.errors import BuildError, UsageError
 
-from .sample import APP_TOML, MakeApp
+from .sample import APP_TOML, BUILT, MakeApp
 
 PLAIN_TOML = '[app]\nname = "plain"\nversion = "1.0.0"\nvendor = "example.com"\n'
 CI = """graph: { title: "x"
@@ -100,13 +100,14 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_diff_shows_what_a_change_costs(repository: Path) -> None:
+@pytest.mark.parametrize("name", BUILT)
+def test_diff_shows_what_a_change_costs(name: str, repository: Path) -> None:
     output.configure(verbose=False, as_json=False)
     (repository / "main.c").write_text(
         "volatile int kept[100] = {1};\nint main(void) {\n    return kept[3];\n}\n"
     )
     shown = CliRunner().invoke(
-        size.command, [str(repository), "-b", "virt-rv32", "--diff", "HEAD"], catch_exceptions=False
+        size.command, [str(repository), "-b", name, "--diff", "HEAD"], catch_exceptions=False
     )
     app = next(line.split() for line in shown.output.splitlines() if line.startswith("app"))
     assert app[1:] == ["400", "+400", "400", "+400"]

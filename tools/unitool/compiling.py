@@ -44,11 +44,11 @@ class Image:
 
 def compiles(image: Image) -> tuple[Compile, ...]:
     """Return every source of the image, in a fixed order."""
-    parts = [*_hal(image), *_generated(image)]
+    # The application first: its errors come at once.
+    parts = [] if image.app_dir is None else [*_app(image, image.app_dir)]
+    parts += [*_hal(image), *_generated(image)]
     for component in image.selection.order:
         parts += _component(image, component)
-    if image.app_dir is not None:
-        parts += _app(image, image.app_dir)
     return tuple(parts)
 
 
