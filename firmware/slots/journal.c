@@ -36,6 +36,10 @@ static void set_counts(struct journal *j, uint32_t place) {
     j->counts[place / 8] = (uint8_t)(j->counts[place / 8] | 1U << (place % 8));
 }
 
+static void clear_counts(struct journal *j, uint32_t place) {
+    j->counts[place / 8] = (uint8_t)(j->counts[place / 8] & ~(1U << (place % 8)));
+}
+
 static bool same_id(const uint8_t *a, const uint8_t *b) {
     return a[4] == b[4] && a[6] == b[6] && a[7] == b[7];
 }
@@ -54,10 +58,21 @@ static bool is_blank(const struct journal *j, uint32_t place) {
     return hal_flash_is_blank(j->flash, place_offset(j, place), j->record_bytes) == 1;
 }
 
+static bool is_known(const uint8_t *record) {
+    bool critical = record[4] & JOURNAL_CRITICAL;
+    bool known = record[4] == JOURNAL_SLOT || record[4] == JOURNAL_KEYSET;
+    return !critical || (known && record[5] == RECORD_VERSION);
+}
+
+struct last {
+    uint8_t record[RECORD_BYTES];
+    uint32_t place;
+};
+
 // Decide which records of `sector` count. Each place is read once, since what was torn may read
 // differently the next time. `last` becomes the last record that counts.
 // Returns the number of its START, 0 if it has none.
-static uint32_t scan(struct journal *j, int8_t sector, uint8_t last[RECORD_BYTES]) {
+static uint32_t scan(struct journal *j, int8_t sector, struct last *last) {
     uint32_t start = 0;
     uint32_t taken = UINT32_MAX; // lowest number of the records behind
     uint32_t place = j->places;
@@ -72,11 +87,13 @@ static uint32_t scan(struct journal *j, int8_t sector, uint8_t last[RECORD_BYTES
             continue;
         }
         if (taken == UINT32_MAX) {
-            memcpy(last, record, RECORD_BYTES);
+            memcpy(last->record, record, RECORD_BYTES);
+            last->place = place;
             j->sequence = load_u32(record);
         }
         taken = load_u32(record);
         set_counts(j, place);
+        j->unknown = j->unknown || !is_known(record);
         if (start == 0 && record[4] == JOURNAL_START &&
             load_u16(record + HEAD_BYTES) == START_FORMAT) {
             start = taken;
@@ -84,21 +101,6 @@ static uint32_t scan(struct journal *j, int8_t sector, uint8_t last[RECORD_BYTES
         }
     }
     return start;
-}
-
-static int check_known(const struct journal *j) {
-    for (uint32_t place = 0; place < j->places; place++) {
-        uint8_t head[HEAD_BYTES];
-        if (!counts(j, place) || !read_head(j, place, head)) {
-            continue;
-        }
-        bool known =
-            (head[4] == JOURNAL_SLOT || head[4] == JOURNAL_KEYSET) && head[5] == RECORD_VERSION;
-        if ((head[4] & JOURNAL_CRITICAL) && !known) {
-            return ERR_UNSUPPORTED;
-        }
-    }
-    return 0;
 }
 
 static int record_program(const struct journal *j, const uint8_t record[RECORD_BYTES]) {
@@ -236,9 +238,9 @@ int journal_open(struct journal *j, const struct hal_layout *layout, enum journa
     j->places = (uint16_t)(places < JOURNAL_PLACES_MAX ? places : JOURNAL_PLACES_MAX);
     struct journal other = *j;
     struct journal fresh = *j;
-    uint8_t last[2][RECORD_BYTES];
-    uint32_t start_a = scan(j, 0, last[0]);
-    uint32_t start_b = scan(&other, 1, last[1]);
+    struct last last[2];
+    uint32_t start_a = scan(j, 0, &last[0]);
+    uint32_t start_b = scan(&other, 1, &last[1]);
     if (start_b > start_a) {
         *j = other;
     } else if (start_a == 0) {
@@ -248,14 +250,15 @@ int journal_open(struct journal *j, const struct hal_layout *layout, enum journa
     if (mode == JOURNAL_AT_RUN) {
         return 0;
     }
-    int err = check_known(j);
-    if (err < 0) {
-        return err;
+    if (j->unknown) {
+        return ERR_UNSUPPORTED;
     }
-    // The place behind the last may be spent by a write that left no trace: it stays unused. Torn or
-    // not, a copy under the same number makes the last record sure before it is acted on.
+    // The place behind the last may be spent by a write that left no trace: it stays unused. Torn
+    // or not, a copy under the same number makes the last record sure before it is acted on.
+    struct last *newest = &last[j->active];
     j->next++;
-    return append(j, last[j->active], j->sequence);
+    clear_counts(j, newest->place);
+    return append(j, newest->record, j->sequence);
 }
 
 int journal_append(struct journal *j, struct journal_id id, const void *payload, uint32_t size) {

@@ -145,28 +145,34 @@ static void report(const struct scenario *s) {
     fflush(stdout);
 }
 
-static void run_all(void) {
-    static const struct scenario scenarios[] = {
-        {"install, confirm", prepare_first, FIRST, {SECOND, CONFIRMS}, {LATER, CONFIRMS}, false},
-        {"install into A, confirm", prepare_second, SECOND, {LATER, CONFIRMS},
-         {SECOND, CONFIRMS}, false},
-        {"install, crashes, back", prepare_first, SMALL, {FAULTY, CRASHES}, {SMALLER, CONFIRMS},
-         false},
-        {"install, gives up, back", prepare_first, SMALL, {FAULTY, GIVES_UP}, {SMALLER, CONFIRMS},
-         false},
-        {"both slots, no journal", prepare_fresh, SMALL, {SMALL, CONFIRMS}, {SMALLER, CONFIRMS},
-         true},
-        {"small install, cut twice", prepare_first, SMALL, {SMALLER, CONFIRMS}, {SMALL, CONFIRMS},
-         true},
-    };
+static const struct scenario long_install = {
+    "install, confirm", prepare_first, FIRST, {SECOND, CONFIRMS}, {LATER, CONFIRMS}, false};
+
+static const struct scenario scenarios[] = {
+    {"install into A, confirm", prepare_second, SECOND, {LATER, CONFIRMS}, {SECOND, CONFIRMS}, false},
+    {"install, crashes, back", prepare_first, SMALL, {FAULTY, CRASHES}, {SMALLER, CONFIRMS}, false},
+    {"install, gives up, back", prepare_first, SMALL, {FAULTY, GIVES_UP}, {SMALLER, CONFIRMS},
+     false},
+    {"both slots, no journal", prepare_fresh, SMALL, {SMALL, CONFIRMS}, {SMALLER, CONFIRMS}, true},
+};
+
+// What is the same on every part, and expensive: on the first only.
+static const struct scenario small_twice = {
+    "small install, cut twice", prepare_first, SMALL, {SMALLER, CONFIRMS}, {SMALL, CONFIRMS}, true};
+
+static void run_all(bool first) {
+    report(&long_install);
     for (unsigned i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         report(&scenarios[i]);
     }
-    for (int left = 0; left <= 9; left++) {
+    if (first) {
+        report(&small_twice);
+    }
+    for (int left = 0; left <= 9; left += first ? 1 : 3) {
         char name[40];
         snprintf(name, sizeof(name), "journal rolls over, %d left", left);
-        report(&(struct scenario){name, prepare_nearly_full, left, {SMALLER, CONFIRMS},
-                                  {SMALL, CONFIRMS}, false});
+        report(&(struct scenario){
+            name, prepare_nearly_full, left, {SMALLER, CONFIRMS}, {SMALL, CONFIRMS}, false});
     }
 }
 
@@ -185,7 +191,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     device_load(argv[3], g);
-    run_all();
+    run_all(n == 0);
     nor_print_coverage();
     return 0;
 }

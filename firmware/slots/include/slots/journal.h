@@ -4,6 +4,8 @@
 #pragma once
 #include "hal/flash.h"
 
+#include <stdbool.h>
+
 enum journal_type {
     JOURNAL_START = 0x01,
     JOURNAL_BOOT = 0x02,
@@ -34,6 +36,7 @@ struct journal {
     uint16_t places;                        // per sector
     uint16_t next;                          // place of the next record
     int8_t active;                          // sector in use, -1 none yet
+    bool unknown;                           // holds a critical record that this code does not know
     uint8_t counts[JOURNAL_PLACES_MAX / 8]; // bit per place: a record that counts, decided once
 };
 
