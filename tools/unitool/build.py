@@ -36,7 +36,8 @@ from unitool.sizes import Sizes
 BOOT = "boot"
 _STAMP = "build.json"
 _LINK_MODULES = ("linking", "lto", "relocation_proof", "elf_image", "sizes", "stack")
-_FRAME_BYTES_MAX = 512  # a function of ours; style
+# Style allows 512 for a function as written; inlining adds what its callees need.
+_FRAME_BYTES_MAX = 640
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
