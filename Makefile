@@ -12,7 +12,7 @@ setup: ## Install what is missing: system packages, .venv, third-party sources
 	@tools/bootstrap
 
 demo: setup ## The whole story on emulated boards: build, sign, boot, update, roll back
-	@$(PYTHON) tools/demo.py
+	@$(PYTHON) -m demo
 
 test: setup lint ## Prove it: unit, property, fuzz, power-cut, QEMU and end-to-end tests
 	@$(PYTHON) -m pytest
@@ -24,7 +24,7 @@ format: setup ## Format Python and C in place
 	@.venv/bin/ruff format -q . && .venv/bin/ruff check -q --fix . && git ls-files '*.c' '*.h' '*.cpp' | xargs .venv/bin/clang-format -i
 
 bench: setup ## Measure sizes, instructions and bytes; write build/bench.json
-	@$(PYTHON) tools/bench.py
+	@$(PYTHON) -m demo.bench
 
 size: setup ## What the working tree costs in flash and RAM against the last commit
 	@.venv/bin/unitool size --diff HEAD

@@ -28,7 +28,7 @@ def main() -> int:
     checks = {
         "ruff check": [BIN / "ruff", "check", "-q", "."],
         "ruff format": [BIN / "ruff", "format", "-q", "--check", "."],
-        "mypy": [BIN / "mypy", "tools/unitool", "ota_server"],
+        "mypy": [BIN / "mypy", "tools/unitool", "ota_server", "demo"],
         "clang-format": [BIN / "clang-format", "--dry-run", "--Werror", *c_files],
     }
     failed = [name for name, words in checks.items() if subprocess.run(words, cwd=ROOT).returncode]

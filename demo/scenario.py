@@ -7,12 +7,15 @@ knows a format.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -98,10 +101,43 @@ class Server:
                 process.kill()
                 process.wait()
 
-    @property
-    def guest_url(self) -> str:
-        """What an emulated board calls it."""
-        return f"http://{GUEST_SEES_HOST}:{self.port}"
+
+class Relay:
+    """A TCP relay on the loopback that counts what it carries, both ways."""
+
+    def __init__(self, to_port: Callable[[], int]) -> None:
+        """`to_port`: asked at each connection, since a server may come back elsewhere."""
+        self._to_port = to_port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.carried = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._to_port()), 5)
+            except OSError:
+                client.close()
+                continue
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.carried += len(data)
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +147,7 @@ class Release:
     version: str
     app_dir: Path
     signed: Path
+    elf: Path
     bundle: Path
     build_s: float
 
@@ -130,12 +167,14 @@ class Scenario:
     poll_s: int = 2
     source: Path = WEBDEMO
     server: Server = field(init=False)
+    relay: Relay = field(init=False)
     device: Emulator = field(init=False)
     device_id: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.server = Server(self.folder / "server", self.keys, poll_s=self.poll_s)
+        self.relay = Relay(lambda: self.server.port)
         self.device = Emulator(self.board, self.folder / "state", forward=(HTTP,))
 
     @classmethod
@@ -170,10 +209,12 @@ class Scenario:
         cli("sign", app_dir, "-b", self.board.name, "--counter", counter)
         bundle = self.folder / f"{app_dir.name}.uota"
         cli("pack", "-C", app_dir, "-b", self.board.name, "-o", bundle)
+        built_dir = app_dir / "build" / self.board.name
         return Release(
             version=version,
             app_dir=app_dir,
-            signed=app_dir / "build" / self.board.name / f"{self.source.name}.signed.bin",
+            signed=built_dir / f"{self.source.name}.signed.bin",
+            elf=built_dir / f"{self.source.name}.elf",
             bundle=bundle,
             build_s=built - start,
         )
@@ -201,7 +242,7 @@ class Scenario:
         """Make the board this product's device and flash `release`."""
         facts = cli(
             "provision", release.app_dir, "-b", self.board.name, "--state", self.state,
-            "--server", self.server.guest_url, "--production",
+            "--server", f"http://{GUEST_SEES_HOST}:{self.relay.port}", "--production",
         )  # fmt: skip
         self.device_id = facts["device"]
         self.flash(release)
@@ -215,12 +256,14 @@ class Scenario:
         """The board's flash files."""
         return self.folder / "state"
 
-    def publish(self, release: Release, *, canary: int = 1, silence_s: int = 60) -> int:
+    def publish(
+        self, release: Release, *, canary: int = 1, silence_s: int = 60, confirm_after_s: int = 2
+    ) -> int:
         """Publish `release` and begin its rollout; return the rollout's number."""
         published = self.operate("publish", release.bundle)
         begun = self.operate(
             "rollout", "create", published[0]["id"],
-            "--canary", canary, "--silence-s", silence_s,
+            "--canary", canary, "--silence-s", silence_s, "--confirm-after-s", confirm_after_s,
         )  # fmt: skip
         return int((begun[0] if isinstance(begun, list) else begun)["id"])
 
@@ -288,6 +331,7 @@ class Scenario:
             self.device.cut()
         finally:
             self.server.stop()
+            self.relay.close()
 
 
 def wait_for(happened: Callable[[], bool], timeout_s: float, what: str) -> float:
