@@ -96,11 +96,19 @@ def _private_include(source: Path) -> tuple[Path, ...]:
     return tuple(own)
 
 
-def build(main: Path, *, compiler: str = "gcc", flags: tuple[str, ...] = FLAGS) -> Path:
+def build(
+    main: Path,
+    *,
+    more: tuple[Path, ...] = (),
+    compiler: str = "gcc",
+    flags: tuple[str, ...] = FLAGS,
+) -> Path:
     """Return the program of `main`, compiled if need be. CompileError says what is wrong."""
     program = read_program(main)
     BUILD.mkdir(parents=True, exist_ok=True)
-    objects = [_object(source, program.include, compiler, flags) for source in program.sources]
+    objects = [
+        _object(source, program.include, compiler, flags) for source in (*program.sources, *more)
+    ]
     objects.append(_library(compiler, flags))
     made = BUILD / f"{main.stem}-{_key([compiler, *flags, str(main)])}"
     inputs = {str(o): _digest(o) for o in objects}

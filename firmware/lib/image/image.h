@@ -69,7 +69,7 @@ struct image_part {
 void image_part_init(struct image_part *part, const struct image_source *whole, uint32_t start,
                      uint32_t size);
 
-// SHA-256 over header, canonical body and protected area, read through `buf` of any size >= 64.
+// SHA-256 over header, canonical body and protected area, read through `buf` of any size.
 // `slot_a_body` is where slot A's body lies, `body` where this image's body lies now (both in the
 // CPU's view); the words are moved back by the difference. Checks the relocation table on the way,
 // also where nothing is to be moved: ERR_RELOCATION.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from unitool.formats import cbor, cose, p256
+from unitool.formats import cbor, cose, image, p256, relocation
 from unitool.formats.reasons import FormatError
+from unitool.formats.version import Version
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -412,3 +414,81 @@ def test_spoiled_messages_and_statements_are_refused(ask: Ask) -> None:
     answers = ask(requests)
     assert answers[:2] == ["65001 a10102", "65003 a10102"]
     assert all(answer.startswith("-") for answer in answers[2:])
+
+
+SLOT_A, SLOT_B = 0x2140_0000, 0x2150_0000
+ERRORS = {
+    name: number
+    for name, number in re.findall(
+        r"(ERR_\w+) = (-\d+)", (host_c.ROOT / "hal/include/hal/err.h").read_text()
+    )
+}
+
+
+def sample_image(rnd: random.Random, header_bytes: int) -> bytes:
+    words = sorted(rnd.sample(range(40, 180), 12))
+    base = SLOT_A + header_bytes
+    table = relocation.Table(
+        granule=4,
+        base=base,
+        plus=(4, *(4 * w for w in words[::2])),
+        minus=tuple(4 * w for w in words[1::2]),
+    )
+    body = bytearray(rnd.randbytes(800))
+    encoded = relocation.encode(table)
+    body[0x20:0x2C] = b"RLOC" + (0x40).to_bytes(4, "little") + (780).to_bytes(4, "little")
+    body[0x40 : 0x40 + len(encoded)] = encoded
+    body[0x40 + len(encoded) : 0x60] = bytes(max(0, 0x20 - len(encoded)))
+    return image.build(
+        bytes(body),
+        version=Version.parse("1.2.3+4"),
+        counter=7,
+        vid=rnd.randbytes(16),
+        cid=rnd.randbytes(16),
+        key=p256.private_key(rnd.randbytes(32)),
+        header_bytes=header_bytes,
+    )
+
+
+def judged_in_slot_a(data: bytes) -> str:
+    """Return what the tools find: the digest in hexadecimal, or the number of the error."""
+    try:
+        parsed = image.parse(data, exact=False)
+        if parsed.relocatable:
+            relocation.decode(parsed.body, SLOT_A + 32)
+    except FormatError as error:
+        return ERRORS[error.code]
+    return parsed.computed_digest().hex()
+
+
+def test_images_are_judged_alike(ask: Ask) -> None:
+    rnd = random.Random(12)
+    good = sample_image(rnd, 32)
+    inside = [*range(32), *range(32 + 0x20, 32 + 0x60), *range(32 + 800, len(good))]
+    cases = [good, good + b"behind", *(good[:n] for n in range(0, len(good), 13))]
+    for _ in range(1500):
+        spoiled = bytearray(good)
+        for _ in range(rnd.randrange(1, 4)):
+            spoiled[rnd.choice(inside)] = rnd.choice(
+                (0, 1, 4, 0x7F, 0x80, 0xFF, rnd.getrandbits(8))
+            )
+        cases.append(bytes(spoiled))
+    place = [(SLOT_A + 32).to_bytes(4, "big")] * 2
+    answers = ask([("image", case, *place) for case in cases])
+    expected = [judged_in_slot_a(case) for case in cases]
+    assert len(set(expected)) > 20
+    for case, answer, should in zip(cases, answers, expected, strict=True):
+        # of several faults in one image each may name another
+        assert answer == should or (answer[0] == should[0] == "-"), case.hex()
+
+
+def test_digest_is_the_same_in_both_slots(ask: Ask) -> None:
+    rnd = random.Random(13)
+    for header in (32, 512):
+        good = sample_image(rnd, header)
+        parsed = image.parse(good)
+        moved = relocation.apply(parsed.body, SLOT_B - SLOT_A)
+        in_b = good[:header] + moved + good[header + len(moved) :]
+        a, b = ((slot + header).to_bytes(4, "big") for slot in (SLOT_A, SLOT_B))
+        answers = ask([("image", good, a, a), ("image", in_b, a, b), ("image", in_b, a, a)])
+        assert answers[0] == answers[1] == parsed.digest.hex() != answers[2]
