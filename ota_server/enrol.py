@@ -46,7 +46,7 @@ def enrol(fleet: Fleet, poll: Poll, raw: RawPoll) -> Enrolment | None:
     if token is not None or standing is Standing.EXPECTED:
         standing = Standing.ENROLLED
     if live is None:
-        if standing is Standing.PENDING and _pending(fleet) >= PENDING_MAX:
+        if standing is Standing.PENDING and len(fleet.waiting) >= PENDING_MAX:
             return None
         live = fleet.add(Device(id=poll.device, standing=standing, added_s=now_s()))
     pending = None
@@ -58,7 +58,7 @@ def enrol(fleet: Fleet, poll: Poll, raw: RawPoll) -> Enrolment | None:
     events: tuple[str, ...] = ()
     if standing is not live.device.standing or live.device.public is None:
         events = (f"device {poll.device.hex()}: {_how(token, standing)}",)
-    live.device = new
+    fleet.take_device(live, new)
     tokens: tuple[Token, ...] = ()
     if token is not None and not token.used:
         used = replace(token, used=True, device=poll.device)
@@ -88,10 +88,6 @@ def _candidates(fleet: Fleet, device: bytes) -> Iterator[tuple[Token | None, byt
         secret = fleet.key.unwrap(token.wrapped, token.hash)
         if secret is not None:
             yield token, secret
-
-
-def _pending(fleet: Fleet) -> int:
-    return sum(d.device.standing is Standing.PENDING for d in fleet.devices.values())
 
 
 def _how(token: Token | None, standing: Standing) -> str:

@@ -25,6 +25,7 @@ from ota_server.model import (
     Release,
     Rollout,
     Stage,
+    Standing,
     Token,
 )
 from ota_server.store import Change, Query, Store, now_s
@@ -64,6 +65,7 @@ class Fleet:
         self.tokens: dict[bytes, Token] = {}
         self.keysets: dict[bytes, keyset.Keyset] = {}
         self.in_flight: set[tuple[int, bytes]] = set()
+        self.waiting: set[bytes] = set()  # for approval
         self._load()
 
     async def close(self) -> None:
@@ -79,6 +81,7 @@ class Fleet:
     def _load(self) -> None:
         stored, now = self.store.load(), time.monotonic()
         self.devices = {d.id: Live(d, heard=now) for d in stored.devices}
+        self.waiting = {d.id for d in stored.devices if d.standing is Standing.PENDING}
         for id_, (seq, at_s) in stored.seen.items():
             live = self.devices[id_]
             live.seq, live.seen_s = seq, at_s
@@ -174,9 +177,17 @@ class Fleet:
 
     def add(self, device: Device) -> Live:
         """Know a device from now on; to be saved by the caller."""
-        live = Live(device, heard=time.monotonic())
-        self.devices[device.id] = live
+        live = self.devices[device.id] = Live(device, heard=time.monotonic())
+        self.take_device(live, device)
         return live
+
+    def take_device(self, live: Live, new: Device) -> None:
+        """Use a device's new state; to be saved by the caller."""
+        live.device = new
+        if new.standing is Standing.PENDING:
+            self.waiting.add(new.id)
+        else:
+            self.waiting.discard(new.id)
 
     def used_up(self, device: bytes) -> tuple[Token, ...]:
         """Forget the secrets of tokens that this device used; to be saved by the caller."""

@@ -180,7 +180,7 @@ class Operations:
         """Let a device that waits enrol."""
         live = self.device(prefix)
         if live.device.standing is Standing.PENDING:
-            live.device = replace(live.device, standing=Standing.EXPECTED)
+            self.fleet.take_device(live, replace(live.device, standing=Standing.EXPECTED))
             text = f"device {live.device.id.hex()} approved"
             await self.fleet.save(Change(devices=(live.device,), events=(text,)))
         return live.device
@@ -194,7 +194,7 @@ class Operations:
                 new = Device(id=id_, standing=Standing.EXPECTED, added_s=now_s())
                 changed.append(self.fleet.add(new).device)
             elif live.device.standing is Standing.PENDING:
-                live.device = replace(live.device, standing=Standing.EXPECTED)
+                self.fleet.take_device(live, replace(live.device, standing=Standing.EXPECTED))
                 changed.append(live.device)
         text = f"{len(changed)} device(s) added to the factory list"
         await self.fleet.save(Change(devices=tuple(changed), events=(text,)))

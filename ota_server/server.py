@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
 def run(config: Config, started: Callable[[Started], None]) -> None:
     """Serve until SIGINT or SIGTERM. `started` is called once it listens."""
-    factory = uvicorn.Config(app="", loop="auto").get_loop_factory()
+    factory = uvicorn.Config(app="", loop="auto", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_serve(config, started))
 

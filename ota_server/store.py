@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import DatabaseError
 from unitool.errors import ServerError
 
 from ota_server import schema
@@ -84,17 +87,28 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or make it; ServerError if it is of a later version or not ours."""
         self.engine = _engine(path)
-        schema.metadata.create_all(self.engine)
+        try:
+            found = self._prepare()
+        except DatabaseError as error:
+            raise ServerError(f"cannot use {path}: {error.orig}") from None
+        if found != schema.SCHEMA_VERSION:
+            raise ServerError(
+                f"{path} was made by another version of unitool (schema {found})",
+                hint=f"use that version, or another data folder; this one knows schema "
+                f"{schema.SCHEMA_VERSION}",
+            )
+
+    def _prepare(self) -> int:
+        """Make what is missing; returns the version of the schema."""
         with self.engine.begin() as c:
-            found = c.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "schema"))
-            if found is None:
-                c.execute(insert(schema.meta).values(key="schema", value=schema.SCHEMA_VERSION))
-            elif int(found) != schema.SCHEMA_VERSION:
-                raise ServerError(
-                    f"{path} was made by another version of unitool (schema {found})",
-                    hint=f"use that version, or another data folder; this one knows schema "
-                    f"{schema.SCHEMA_VERSION}",
-                )
+            schema.metadata.create_all(c)
+            c.execute(
+                insert(schema.meta)
+                .values(key="schema", value=str(schema.SCHEMA_VERSION))
+                .on_conflict_do_nothing()
+            )
+            found = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
+            return int(c.execute(found).scalar_one())
 
     def close(self) -> None:
         """Close every connection."""
@@ -226,22 +240,34 @@ def _write(c: Connection, rows: _Rows) -> None:
     for table in (schema.device, schema.seen, schema.rollout, schema.member, schema.token):
         found = rows.rows.get(table.name)
         if found:
-            c.execute(_upsert(table), list(found.values()))
+            _put_many(c, table, list(found.values()))
     if rows.reports:
-        c.execute(insert(schema.report), rows.reports)
+        _put_many(c, schema.report, rows.reports)
     if rows.events:
-        c.execute(insert(schema.event), rows.events)
+        _put_many(c, schema.event, rows.events)
 
 
-_UPSERTS: dict[str, Any] = {}
+def _put_many(c: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Past SQLAlchemy's handling of each row: a fifth of the time, with thousands of devices."""
+    columns, sql = _sql(table)
+    c.exec_driver_sql(sql, [tuple(row[name] for name in columns) for row in rows])
 
 
-def _upsert(table: Table) -> Any:
+@cache
+def _sql(table: Table) -> tuple[tuple[str, ...], str]:
+    """The columns in the statement's order, and the statement."""
+    appended = table in (schema.report, schema.event)  # the database numbers their rows
+    statement = insert(table) if appended else _upsert(table)
+    names = [c.name for c in table.columns if not (appended and c.primary_key)]
+    compiled = statement.values({name: None for name in names}).compile(dialect=sqlite.dialect())
+    return tuple(compiled.positiontup or ()), str(compiled)
+
+
+@cache
+def _upsert(table: Table) -> Insert:
     """`insert … on conflict do update` of all columns but the keys."""
-    if table.name not in _UPSERTS:
-        keys = [column.name for column in table.primary_key]
-        statement = insert(table)
-        new: Iterable[str] = (c.name for c in table.columns if c.name not in keys)
-        values = {name: statement.excluded[name] for name in new}
-        _UPSERTS[table.name] = statement.on_conflict_do_update(index_elements=keys, set_=values)
-    return _UPSERTS[table.name]
+    keys = [column.name for column in table.primary_key]
+    statement = insert(table)
+    new = (c.name for c in table.columns if c.name not in keys)
+    values = {name: statement.excluded[name] for name in new}
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
