@@ -57,7 +57,7 @@ static int read_key(struct cbor_in *in, struct keyset_key *key) {
 static int read_keys(struct cbor_in *in, struct keyset *out) {
     uint32_t count = 0;
     cbor_array(in, &count);
-    if (in->err < 0 || count > KEYSET_KEYS_MAX) {
+    if (in->err < 0 || count == 0 || count > KEYSET_KEYS_MAX) {
         return ERR_FORMAT;
     }
     for (uint32_t i = 0; i < count; i++) {

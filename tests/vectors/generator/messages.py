@@ -133,7 +133,7 @@ def _write_bad_answers(w: Writer, tag: bytes) -> None:
         "other_action_skipped": ("OK", sealed({1: 300, 2: [], 3: [[99, b"new"], [100]]})),
         "unknown_key_64_skipped": ("OK", sealed({1: 300, 2: [], 64: b"new"})),
         "bad_unknown_critical": (no, sealed({1: 300, 2: [[99, b"new"]]})),
-        "bad_unknown_key": (fmt, sealed({1: 300, 2: [], 4: 0})),
+        "bad_unknown_key": (no, sealed({1: 300, 2: [], 4: 0})),
         "bad_seconds_missing": (fmt, sealed({2: []})),
         "bad_actions_missing": (fmt, sealed({1: 300})),
         "bad_action_no_array": (fmt, sealed({1: 300, 2: [2]})),

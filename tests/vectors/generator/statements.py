@@ -12,6 +12,9 @@ from unitool.formats.version import Version
 from generator import common as c
 from generator.common import Writer
 
+UNSUPPORTED = "ERR_UNSUPPORTED"
+UNKNOWN_FIELDS = ("unknown_critical_key", "key_field_unknown", "component_field_unknown")
+
 
 def make_keyset(epoch: int = 1, floor: int | None = None, dev: bool = True) -> Keyset:
     """Return the keyset that vectors use."""
@@ -99,7 +102,8 @@ def _write_cbor(w: Writer) -> None:
     for expect, cases in (("OK", good), ("ERR_FORMAT", bad)):
         for name, hexadecimal in cases.items():
             prefix = "good_" if expect == "OK" else "bad_"
-            w.add("cbor", prefix + name, expect=expect, item=bytes.fromhex(hexadecimal))
+            code = UNSUPPORTED if name in ("tag", "float", "true", "null") else expect
+            w.add("cbor", prefix + name, expect=code, item=bytes.fromhex(hexadecimal))
 
 
 def _write_keysets(w: Writer) -> None:
@@ -143,9 +147,12 @@ def _write_bad_keysets(w: Writer) -> None:
         "floor_negative": items | {5: {c.CID: -1}},
         "not_a_map": [1],
     }
-    typ, fmt, no = cose.Type.KEYSET, "ERR_FORMAT", "ERR_UNSUPPORTED"
+    typ, fmt, no = cose.Type.KEYSET, "ERR_FORMAT", UNSUPPORTED
     bad: dict[str, tuple[str, bytes]] = {
-        name: (fmt, statement(typ, cbor.encode(payload), c.ROOT))
+        name: (
+            no if name in UNKNOWN_FIELDS else fmt,
+            statement(typ, cbor.encode(payload), c.ROOT),
+        )
         for name, payload in payloads.items()
     }
     good = make_keyset().encode()
@@ -254,7 +261,8 @@ def _write_bad_manifests(w: Writer) -> None:
     typ = cose.Type.MANIFEST
     for name, payload in payloads.items():
         signed = statement(typ, cbor.encode(payload), c.IMAGE)
-        w.add("manifest", f"bad_{name}", expect="ERR_FORMAT", signed=signed)
+        expect = UNSUPPORTED if name in UNKNOWN_FIELDS else "ERR_FORMAT"
+        w.add("manifest", f"bad_{name}", expect=expect, signed=signed)
     kind = cbor.encode(items | {3: [part | {2: 3}]})
     for name, expect, signed in (
         ("kind_unknown", "ERR_UNSUPPORTED", statement(typ, kind, c.IMAGE)),

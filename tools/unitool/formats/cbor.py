@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 import cbor2
 
-from unitool.formats.reasons import MalformedError
+from unitool.formats.reasons import MalformedError, UnsupportedError
 
 Item: TypeAlias = object  # int, bytes, str, list or dict; readers look before they use one
 
@@ -89,7 +89,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Item, int]:
         if argument > len(data) - at:  # each item takes a byte at least
             raise MalformedError("CBOR item is cut short")
         return (_array if major == 4 else _map)(data, at, argument, depth + 1)
-    raise MalformedError("CBOR tags, floats and simple values are not used here")
+    raise UnsupportedError("CBOR tags, floats and simple values are not used here")
 
 
 def _string(data: bytes, at: int, size: int, text: bool) -> tuple[Item, int]:
@@ -154,7 +154,7 @@ class Fields:
         """Refuse keys that are critical and unknown."""
         for key in self._items:
             if not isinstance(key, int) or key < SKIPPABLE_KEY_MIN:
-                raise MalformedError(f"{self.what}: unknown field {key!r}")
+                raise UnsupportedError(f"{self.what}: unknown field {key!r}")
 
 
 def uint(item: Item, what: str, limit: int = 1 << 32) -> int:

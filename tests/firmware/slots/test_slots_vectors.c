@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hal/flash.c
+// components: slots
+// include: tests/firmware/slots
+// Golden vectors of what lies in flash: boot_params, identity, trust copies, keysets, journals.
+#include "check.h"
+#include "crypto/sha256.h"
+#include "hal/err.h"
+#include "slots/identity.h"
+#include "slots/journal.h"
+#include "slots/params.h"
+#include "slots/trust.h"
+#include "vectors.h"
+
+enum { BLOCKS = 8, BLOCK_BYTES_MAX = 16 * 512, JOURNAL_A = 0, JOURNAL_B, IDENTITY, TRUST };
+
+// Flash in RAM with blocks of one size; area n of the layout is block n.
+static uint8_t cells[BLOCKS * BLOCK_BYTES_MAX];
+
+static int ram_read(const struct hal_flash *f, uint32_t offset, void *to, uint32_t size) {
+    (void)f;
+    memcpy(to, cells + offset, size);
+    return 0;
+}
+
+static int ram_program(const struct hal_flash *f, uint32_t offset, const void *from,
+                       uint32_t size) {
+    for (uint32_t i = 0; i < size; i++) {
+        CHECK(cells[offset + i] == f->erased_value); // each unit once between erases
+    }
+    memcpy(cells + offset, from, size);
+    return 0;
+}
+
+static int ram_erase(const struct hal_flash *f, uint32_t offset, uint32_t block_size) {
+    memset(cells + offset, f->erased_value, block_size);
+    return 0;
+}
+
+static const struct hal_flash_ops ops = {ram_read, ram_program, ram_erase};
+static struct hal_flash_region region;
+static struct hal_flash flash;
+static struct hal_layout layout;
+
+static void make_flash(uint32_t block_bytes, uint32_t program_bytes, uint8_t erased) {
+    region = (struct hal_flash_region){BLOCKS, block_bytes};
+    flash = (struct hal_flash){.ops = &ops,
+                               .regions = &region,
+                               .n_regions = 1,
+                               .size = BLOCKS * block_bytes,
+                               .program_bytes = program_bytes,
+                               .erase_ms_max = 1,
+                               .erased_value = erased};
+    struct hal_area area[BLOCKS];
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        area[i] = (struct hal_area){i * block_bytes, block_bytes};
+    }
+    layout = (struct hal_layout){.flash = &flash,
+                                 .identity = area[IDENTITY],
+                                 .trust = {area[TRUST], area[TRUST + 1]},
+                                 .journal = {area[JOURNAL_A], area[JOURNAL_B]}};
+    memset(cells, erased, sizeof(cells));
+}
+
+static void params(const struct vector *v) {
+    uint8_t block[BOOT_PARAMS_BYTES];
+    uint8_t vid[16];
+    struct boot_params p;
+    check_context = v->name;
+    CHECK(vector_hex(v, "block", block, sizeof(block)) == sizeof(block));
+    CHECK_EQUAL(boot_params_read(&p, block), vector_expect(v));
+    if (vector_expect(v) == 0) {
+        vector_hex(v, "vid", vid, sizeof(vid));
+        CHECK(check_same(p.vid, vid, sizeof(vid)));
+        CHECK_EQUAL(p.floor, vector_number(v, "floor"));
+        CHECK_EQUAL(p.keyset_size, vector_number(v, "keyset_size"));
+    }
+}
+
+static void identity(const struct vector *v) {
+    uint8_t wanted[64];
+    uint8_t id[16];
+    struct identity found;
+    check_context = v->name;
+    make_flash(4096, 8, 0xFF);
+    vector_hex(v, "area", cells + layout.identity.offset, layout.identity.size);
+    CHECK_EQUAL(identity_load(&found, &layout), vector_expect(v));
+    if (vector_expect(v) < 0) {
+        return;
+    }
+    vector_hex(v, "private", wanted, 32);
+    CHECK(check_same(found.device_key, wanted, 32));
+    vector_hex(v, "public", wanted, 64);
+    CHECK(check_same(found.public_key, wanted, 64));
+    vector_hex(v, "seed", wanted, 32);
+    CHECK(check_same(found.seed, wanted, 32));
+    vector_hex(v, "token", wanted, 16);
+    CHECK(check_same(found.token, wanted, 16));
+    CHECK(vector_is(v, "url", found.url));
+    CHECK_EQUAL((found.flags & IDENTITY_DEVELOPMENT) != 0, vector_number(v, "development"));
+    CHECK_EQUAL((found.flags & IDENTITY_KEY_ABSENT) != 0, vector_number(v, "makes_key"));
+    identity_device_id(&found, id);
+    vector_hex(v, "device_id", wanted, 16);
+    CHECK(check_same(id, wanted, 16));
+}
+
+static uint8_t block[BOOT_PARAMS_BYTES];
+static struct boot_params good_params;
+
+static void keyset(const struct vector *v) {
+    uint8_t *bytes = malloc(4096);
+    struct keyset found;
+    check_context = v->name;
+    uint32_t size = vector_hex(v, "signed", bytes, 4096);
+    bytes = realloc(bytes, size); // so that reading behind it is caught
+    int err = keyset_parse(&found, bytes, size, &good_params, KEYSET_VERIFY);
+    if (vector_expect(v) == 0) {
+        CHECK_EQUAL(err, 0);
+        CHECK_EQUAL(found.epoch, vector_number(v, "epoch"));
+        CHECK_EQUAL(found.floor, vector_number(v, "floor"));
+        CHECK_EQUAL(found.spare, vector_number(v, "by_spare"));
+    } else {
+        CHECK(err < 0); // which of several reasons it names is its own affair, but for this one:
+        CHECK(vector_expect(v) != ERR_SIGNATURE || err == ERR_SIGNATURE);
+    }
+    free(bytes);
+}
+
+// A trust copy counts if the journal names it: write that record, then ask which keyset counts.
+static void trust(const struct vector *v) {
+    static const struct journal_id id = {.type = JOURNAL_KEYSET};
+    uint8_t payload[40] = {2, [4] = 1}; // epoch 2, copy 1
+    uint8_t buffer[KEYSET_BYTES_MAX];
+    struct journal j;
+    struct keyset found;
+    struct vector named = {0};
+    check_context = v->name;
+    make_flash(4096, 8, 0xFF);
+    vector_load(&named, "trust", "unit_1");
+    sha256(buffer, vector_hex(&named, "keyset", buffer, sizeof(buffer)), payload + 8);
+    free(named.text);
+    vector_hex(v, "copy", cells + layout.trust[1].offset, layout.trust[1].size);
+    CHECK_EQUAL(journal_open(&j, &layout, JOURNAL_AT_BOOT), 0);
+    CHECK_EQUAL(journal_append(&j, id, payload, sizeof(payload)), 0);
+    int err = trust_load(&found, buffer, &layout, &j, &good_params);
+    CHECK_EQUAL(err, vector_expect(v) == 0 ? 0 : ERR_NOT_FOUND);
+    CHECK(err < 0 || found.epoch == 2);
+}
+
+static void check_state(const struct vector *v, const struct journal *j) {
+    const char *line;
+    for (int i = 0; (line = vector_find(v, "state", i)) != NULL; i++) {
+        unsigned type;
+        unsigned component;
+        unsigned key;
+        unsigned wanted_number;
+        int hex_at = 0;
+        uint8_t wanted[JOURNAL_PAYLOAD_BYTES];
+        uint8_t found[JOURNAL_PAYLOAD_BYTES];
+        uint32_t number;
+        sscanf(line, "%u %u %u %u %n", &type, &component, &key, &wanted_number, &hex_at);
+        vector_unhex(line + hex_at, wanted, sizeof(wanted));
+        struct journal_id id = {(uint8_t)type, (uint8_t)component, (uint8_t)key};
+        CHECK_EQUAL(journal_get(j, id, found, &number), 0);
+        CHECK(check_same(found, wanted, sizeof(wanted)));
+        CHECK_EQUAL(number, wanted_number);
+    }
+}
+
+static void check_append(const struct vector *v, struct journal *j, uint32_t sector_bytes) {
+    static const char *const after[] = {"after_a", "after_b"};
+    static const char *const before[] = {"sector_a", "sector_b"};
+    unsigned type;
+    unsigned component;
+    unsigned key;
+    int hex_at = 0;
+    uint8_t payload[JOURNAL_PAYLOAD_BYTES];
+    uint8_t wanted[BLOCK_BYTES_MAX];
+    const char *line = vector_must(v, "append");
+    sscanf(line, "%u %u %u %n", &type, &component, &key, &hex_at);
+    uint32_t size = vector_unhex(line + hex_at, payload, sizeof(payload));
+    struct journal_id id = {(uint8_t)type, (uint8_t)component, (uint8_t)key};
+    CHECK_EQUAL(journal_append(j, id, payload, size), 0);
+    for (int i = 0; i < 2; i++) {
+        memset(wanted, flash.erased_value, sizeof(wanted));
+        vector_hex(v, vector_is(v, after[i], "same") ? before[i] : after[i], wanted, sector_bytes);
+        CHECK(check_same(cells + layout.journal[i].offset, wanted, sector_bytes));
+    }
+}
+
+static void journal(const struct vector *v) {
+    uint32_t sector_bytes = vector_number(v, "sector_bytes");
+    uint32_t record_bytes = vector_number(v, "record_bytes");
+    struct journal j;
+    check_context = v->name;
+    make_flash(sector_bytes, record_bytes > 64 ? record_bytes : 8,
+               (uint8_t)vector_number(v, "erased"));
+    vector_hex(v, "sector_a", cells + layout.journal[0].offset, sector_bytes);
+    vector_hex(v, "sector_b", cells + layout.journal[1].offset, sector_bytes);
+    bool none = vector_is(v, "active", "none");
+    CHECK_EQUAL(journal_open(&j, &layout, JOURNAL_AT_RUN), none ? ERR_NOT_FOUND : 0);
+    if (none) {
+        CHECK_EQUAL(journal_open(&j, &layout, JOURNAL_AT_BOOT), 0);
+    } else {
+        CHECK_EQUAL(j.active, vector_number(v, "active"));
+        check_state(v, &j);
+    }
+    if (vector_find(v, "append", 0) != NULL) {
+        check_append(v, &j, sector_bytes);
+    }
+    if (strcmp(v->name, "journal/unknown_critical") == 0) {
+        CHECK_EQUAL(journal_open(&j, &layout, JOURNAL_AT_BOOT), ERR_UNSUPPORTED);
+    }
+}
+
+int main(void) {
+    struct vector v = {0};
+    CHECK(vector_each("boot_params", params) > 5);
+    CHECK(vector_each("identity", identity) > 5);
+    vector_load(&v, "boot_params", "good");
+    vector_hex(&v, "block", block, sizeof(block));
+    free(v.text);
+    CHECK(boot_params_read(&good_params, block) == 0);
+    CHECK(vector_each("keyset", keyset) > 20);
+    CHECK(vector_each("trust", trust) > 5);
+    CHECK(vector_each("journal", journal) > 10);
+    return 0;
+}
