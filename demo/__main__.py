@@ -67,7 +67,7 @@ class Story:
         scenario = self.scenario
         release = self.build("1.0.0")
         self.image = f"{release.image_bytes:,}"
-        scenario.provision(release)
+        scenario.prepare(release)
         scenario.operate("device", "add", scenario.device_id)
         self.say(f"provisioned device {scenario.device_id[:8]} and flashed 1.0.0 into slot A")
         counted = measure.start(

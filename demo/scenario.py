@@ -238,7 +238,7 @@ class Scenario:
         main.write_text(edit(code) if edit else code)
         return app_dir
 
-    def provision(self, release: Release) -> None:
+    def prepare(self, release: Release) -> None:
         """Make the board this product's device and flash `release`."""
         facts = cli(
             "provision", release.app_dir, "-b", self.board.name, "--state", self.state,
@@ -263,7 +263,7 @@ class Scenario:
         published = self.operate("publish", release.bundle)
         begun = self.operate(
             "rollout", "create", published[0]["id"],
-            "--canary", canary, "--silence-s", silence_s, "--confirm-after-s", confirm_after_s,
+            "--canary", canary, "--silence-s", silence_s,
         )  # fmt: skip
         return int((begun[0] if isinstance(begun, list) else begun)["id"])
 
