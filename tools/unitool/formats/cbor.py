@@ -17,6 +17,7 @@ Item: TypeAlias = object  # int, bytes, str, list or dict; readers look before t
 
 DEPTH_MAX = 8
 SKIPPABLE_KEY_MIN = 64
+_SIMPLE, _RESERVED_MIN = 7, 28  # major type; additional information of no length
 _ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 
 T = TypeVar("T")
@@ -60,6 +61,8 @@ def _head(data: bytes, at: int) -> tuple[int, int, int]:
         raise MalformedError("CBOR item is cut short")
     major, small = data[at] >> 5, data[at] & 0x1F
     at += 1
+    if major == _SIMPLE and small < _RESERVED_MIN:
+        raise UnsupportedError("CBOR floats and simple values are not used here")
     if small < 24:
         return major, small, at
     size = _ARGUMENT_BYTES.get(small)
@@ -89,7 +92,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Item, int]:
         if argument > len(data) - at:  # each item takes a byte at least
             raise MalformedError("CBOR item is cut short")
         return (_array if major == 4 else _map)(data, at, argument, depth + 1)
-    raise UnsupportedError("CBOR tags, floats and simple values are not used here")
+    raise UnsupportedError("CBOR tags are not used here")
 
 
 def _string(data: bytes, at: int, size: int, text: bool) -> tuple[Item, int]:

@@ -134,6 +134,8 @@ def _parse(data: bytes, typ: Type, limit: int, algorithms: dict[int, int]) -> En
     what = typ.name.lower()
     if len(data) > limit:
         raise TooLargeError(f"{what} of {len(data)} bytes, at most {limit}")
+    if data[:1] != b"\x84":
+        raise MalformedError(f"{what} is not a COSE array of four, without a tag")
     outer = cbor.decode(data)
     if not isinstance(outer, list) or len(outer) != 4:
         raise MalformedError(f"{what} is not a COSE array of four")
