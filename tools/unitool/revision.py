@@ -8,6 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from unitool import output, paths
@@ -18,32 +21,56 @@ from unitool.sizes import Sizes
 _RUN = "from unitool import cli; cli.main()"
 
 
-def sizes_at(revision: str, app_dir: Path | None, board: Board) -> Sizes:
-    """Return the sizes of an app, or of the bootloader (None), as of a git revision.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A revision, unpacked."""
 
-    An app in the checkout is built by the tool and firmware of that revision; one elsewhere by
-    the present ones.
-    """
-    checkout = paths.checkout()
-    repository = _repository((app_dir or checkout).resolve())
-    with tempfile.TemporaryDirectory(prefix="unitool-size-") as scratch:
-        tree = Path(scratch) / "tree"
-        _unpack(repository, revision, tree)
-        tools = tree if repository == checkout.resolve() else checkout
-        what = ["--boot"] if app_dir is None else [tree / app_dir.resolve().relative_to(repository)]
+    revision: str
+    repository: Path  # now
+    tree: Path  # then
+    tools: Path  # the checkout whose tool and firmware build it
+    out: Path
+
+    def sizes(self, app_dir: Path | None, board: Board) -> Sizes:
+        """Return the sizes of an app, or of the bootloader (None), as they were."""
+        what: list[str | Path] = ["--boot"]
+        if app_dir is not None:
+            what = [self.tree / app_dir.resolve().relative_to(self.repository)]
+        out = self.out / f"{app_dir.name if app_dir else 'boot'}-{board.name}"
         command = [sys.executable, "-c", _RUN, "--json", "build", *what, "-b", board.name]
         try:
             done = output.run(
-                [*command, "--out", Path(scratch) / "out"],
-                env={**os.environ, "PYTHONPATH": str(tools / "tools")},
+                [*command, "--out", out],
+                env={**os.environ, "PYTHONPATH": str(self.tools / "tools")},
             )
             (facts,) = json.loads(done.stdout)
             return Sizes.from_dict(facts["sizes"])
         except subprocess.CalledProcessError as error:
             output.detail(error.stderr)
-            raise BuildError(f"{revision} does not build", "unitool size -v shows why") from None
+            hint = "unitool size -v shows why"
+            raise BuildError(f"{self.revision} does not build", hint) from None
         except (ValueError, KeyError, TypeError):
-            raise BuildError(f"the tool of {revision} tells sizes differently") from None
+            raise BuildError(f"the tool of {self.revision} tells sizes differently") from None
+
+
+@contextmanager
+def earlier(revision: str, folder: Path) -> Iterator[Earlier]:
+    """Unpack a git revision of the repository that `folder` lies in, for the time of the context.
+
+    An app of the checkout is built by the tool and firmware of that revision; one elsewhere by the
+    present ones.
+    """
+    repository, checkout = _repository(folder.resolve()), paths.checkout().resolve()
+    with tempfile.TemporaryDirectory(prefix="unitool-size-") as scratch:
+        tree = Path(scratch) / "tree"
+        _unpack(repository, revision, tree)
+        yield Earlier(
+            revision=revision,
+            repository=repository,
+            tree=tree,
+            tools=tree if repository == checkout else checkout,
+            out=Path(scratch) / "out",
+        )
 
 
 def _repository(folder: Path) -> Path:
@@ -51,7 +78,7 @@ def _repository(folder: Path) -> Path:
         done = output.run(["git", "rev-parse", "--show-toplevel"], cwd=folder)
     except (subprocess.CalledProcessError, FileNotFoundError):
         raise UsageError(f"{folder} is in no git repository: nothing to compare with") from None
-    return Path(done.stdout.strip())
+    return Path(done.stdout.strip()).resolve()
 
 
 def _unpack(repository: Path, revision: str, to: Path) -> None:
