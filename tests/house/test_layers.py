@@ -71,7 +71,7 @@ def test_only_net_names_lwip() -> None:
         str(p.relative_to(ROOT))
         for folder in ("firmware", "hal", "boards")
         for p in _c_files(folder)
-        if not p.is_relative_to(ROOT / "firmware/net") and re.search(r"\blwip", p.read_text(), re.I)
+        if not p.is_relative_to(ROOT / "firmware/net") and re.search(r"\blwip", p.read_text())
     ]
     assert not wrong, wrong
 

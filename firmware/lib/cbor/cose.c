@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// COSE_Sign1 and COSE_Mac0 in the one shape of docs/protocol.md; see cose.h.
 #include "cbor/cose.h"
 #include "cbor/cbor.h"
 #include "crypto/hmac.h"

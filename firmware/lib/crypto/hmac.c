@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// HMAC-SHA-256 (RFC 2104) and HKDF-SHA-256 (RFC 5869); see hmac.h.
 #include "crypto/hmac.h"
 #include <string.h>
 
