@@ -88,6 +88,9 @@ void reports_forget(void) {
     r->carried = 0;
     r->refused -= r->refused_carried;
     r->refused_carried = 0;
-    r->has_crash = r->has_crash && !r->crash_carried;
+    if (r->crash_carried) {
+        r->has_crash = false;
+        os_last_crash_clear(); // the next start must not tell it again, of another image perhaps
+    }
     r->crash_carried = false;
 }

@@ -147,10 +147,15 @@ def test_a_crashing_version_goes_back_and_is_not_taken_again(
     assert running(peer) == "1.0.0"
     told = reported(peer, ReportKind.BAD)[0]
     assert (told.digest, told.code) == (bad.digest, CRASHED)
+    crash = reported(peer, ReportKind.CRASH)[0]
+    assert crash.digest == bad.digest
+    assert next(p.crash for p in peer.polls if p.crash).pc == 0x1234
     assert peer.polls[-1].app.slots[1].state == BAD
     assert peer.sent_bytes == sent
-    device.live(confirmed(peer, offer("1.2.0")))  # the mended one is taken
+    mended = offer("1.2.0")
+    device.live(confirmed(peer, mended))
     assert running(peer) == "1.2.0"
+    assert mended.digest not in [r.digest for r in reported(peer, ReportKind.CRASH)]
 
 
 def test_without_confirmation_it_goes_back_and_tries_again_later_without_download(

@@ -26,6 +26,10 @@ void flash_open(const char *path) {
     }
 }
 
+struct crash_record *world_crash(void) {
+    return (struct crash_record *)(cells + WORLD_CRASH);
+}
+
 void flash_cut_at(uint32_t operation, enum cut how) {
     cut_at = operation;
     cut_how = how;

@@ -42,7 +42,22 @@ const struct handover *os_handover(void) {
     return &handover;
 }
 const struct crash_record *os_last_crash(void) {
-    return NULL;
+    struct crash_record *r = world_crash();
+    return r->magic == CRASH_MAGIC ? r : NULL;
+}
+
+void os_last_crash_clear(void) {
+    world_crash()->magic = 0;
+}
+
+static _Noreturn void crash(void) {
+    struct crash_record *r = world_crash();
+    memset(r, 0, sizeof *r);
+    r->magic = CRASH_MAGIC;
+    r->slot_base = handover.slot_base;
+    r->fault.kind = HAL_FAULT_ASSERT;
+    r->fault.pc = 0x1234;
+    os_reset(RESET_PANIC);
 }
 uint32_t os_now_ms(void) {
     return (uint32_t)now_ms;
@@ -197,7 +212,7 @@ static void be_idle(void) {
     } else if (strcmp(line, "HEALTHY") == 0) {
         update_healthy();
     } else if (strcmp(line, "CRASH") == 0) {
-        os_reset(RESET_PANIC);
+        crash();
     } else if (strcmp(line, "STATUS") == 0) {
         print_status();
     } else {

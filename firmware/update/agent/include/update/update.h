@@ -3,8 +3,11 @@
 // only, not from interrupts. The agent runs by itself; an app that calls nothing is kept up to
 // date.
 #pragma once
+#include "hal/language.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+C_BEGIN
 
 struct update_status {
     const char *doing;  // "offline", "waiting", "polling", "downloading", "pausing", "checking" …
@@ -34,3 +37,5 @@ void update_healthy(void);
 
 // For the generated init: starts the agent. ERR_* if the device has no identity or no keyset.
 int update_init(void);
+
+C_END

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: each emulated board in turn, versions of webdemo, the server, boards it knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from fleet import Backend, Unit, Versions
+from unitool import boards
+from unitool.boards import Board
+
+from tests.ota_server.server_process import ServerProcess
+
+_CHOSEN = os.environ.get("BOARDS", "").replace(",", " ").split()
+_BOARDS = [b for b in boards.all_boards() if b.emulator and (not _CHOSEN or b.name in _CHOSEN)]
+
+UnitMaker = Callable[..., Unit]
+
+
+@pytest.fixture(params=_BOARDS, ids=lambda board: board.name)
+def board(request: pytest.FixtureRequest) -> Board:
+    """Return each board that can be emulated; the variable BOARDS limits them."""
+    chosen: Board = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
+    return Versions(folder=tmp_path_factory.mktemp("versions"))
+
+
+@pytest.fixture
+def backend(versions: Versions, tmp_path: Path) -> Iterator[Backend]:
+    with ServerProcess(tmp_path / "server", keys=versions.keys.path, poll_s=1) as process:
+        yield Backend(process=process)
+
+
+@pytest.fixture
+def unit(board: Board, backend: Backend, versions: Versions, tmp_path: Path) -> Iterator[UnitMaker]:
+    """Return a function that makes a board with version 1.0.0, known to the server by a token."""
+    with ExitStack() as stack:
+
+        def make(version: str = "1.0.0", *, url: str | None = None, gdb: bool = False) -> Unit:
+            made = Unit.make(
+                board,
+                tmp_path / "state",
+                versions,
+                versions.make(board, version),
+                url=url or backend.guest_url,
+                token=backend.token(),
+                gdb=gdb,
+            )
+            stack.callback(made.emulator.cut)
+            return made
+
+        yield make
