@@ -112,6 +112,21 @@ def test_slots_must_lie_whole_pages_apart(tree: Path) -> None:
         boards.load("mps2-an385")
 
 
+def test_slots_must_lie_whole_blocks_apart(tree: Path) -> None:
+    file = tree / "boards" / "mps2-an385" / "board.toml"
+    text = file.read_text().replace(
+        "{ count = 4096, erase_bytes = 4096 }",
+        "{ count = 1281, erase_bytes = 4096 }, { count = 175, erase_bytes = 65536 }",
+    )
+    text = re.sub(r"slot_b = \{[^}]*\}", "slot_b = { offset = 0x50_1000, size = 0x10_0000 }", text)
+    text = re.sub(
+        r"storage = \{[^}]*\}", "storage = { offset = 0x60_1000, size = 0x10_0000 }", text
+    )
+    file.write_text(text)
+    with pytest.raises(BoardError, match=r"slot_b: is not a multiple of 65536 away from slot_a"):
+        boards.load("mps2-an385")
+
+
 def test_unequal_sectors_are_normal() -> None:
     flash = boards.Flash(
         base=0,

@@ -14,7 +14,7 @@ from unitool.strict_toml import Table
 
 BODY_OFFSET = 0x200  # from the slot's start to the image's body: the header's size (FORMAT.md)
 RETAINED_BYTES_MIN = 1024  # hal/include/hal/retained.h
-_PAGE = 4096  # slots lie a multiple of this apart, so that the low half of no address changes
+_PAGE = 4096  # slots lie a multiple of this apart: AUIPC and LUI count pages
 _ADDRESS_SPACE = 1 << 32
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DRIVER = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")
@@ -41,6 +41,19 @@ class Memory:
     boot: Region
     ram: Region  # without `retained`
     retained: Region  # the end of RAM; survives reset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A piece of flash with one use, counted from the flash's base."""
+
+    offset: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first offset behind it."""
+        return self.offset + self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +92,14 @@ class Flash:
             start = end
         raise ValueError(f"offset {offset:#x} lies outside the flash")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """A piece of flash with one use, counted from the flash's base."""
-
-    offset: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first offset behind it."""
-        return self.offset + self.size
+    def block_sizes(self, area: Area) -> set[int]:
+        """Return the sizes of the blocks that an area consists of."""
+        sizes, offset = set(), area.offset
+        while offset < area.end:
+            start, size = self.block(offset)
+            sizes.add(size)
+            offset = start + size
+        return sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +280,7 @@ def _layout(table: Table, flash: Flash) -> dict[str, Area]:
     for before, after in pairwise(in_order):
         if layout[before].end > layout[after].offset:
             table.fail(after, f"overlaps {before}, which ends at {layout[before].end:#x}")
-    _check_slots(table, layout["slot_a"], layout["slot_b"])
+    _check_slots(table, layout["slot_a"], layout["slot_b"], flash)
     for pair in ("trust", "journal"):
         if layout[f"{pair}_a"].size != layout[f"{pair}_b"].size:
             table.fail(f"{pair}_b", f"differs in size from {pair}_a")
@@ -291,11 +300,12 @@ def _area(parent: Table, name: str, flash: Flash) -> Area:
     return area
 
 
-def _check_slots(table: Table, a: Area, b: Area) -> None:
+def _check_slots(table: Table, a: Area, b: Area, flash: Flash) -> None:
     if a.size != b.size:
         table.fail("slot_b", f"is {b.size:#x} long and slot_a {a.size:#x}; one image must fit both")
-    if (b.offset - a.offset) % _PAGE:
-        table.fail("slot_b", f"is not a multiple of {_PAGE} away from slot_a")
+    step = max(_PAGE, *(size for area in (a, b) for size in flash.block_sizes(area)))
+    if (b.offset - a.offset) % step:
+        table.fail("slot_b", f"is not a multiple of {step} away from slot_a")
 
 
 def _check_boot_area(top: Table, layout: dict[str, Area], flash: Flash, memory: Memory) -> None:

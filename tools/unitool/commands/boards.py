@@ -6,17 +6,11 @@ from pathlib import Path
 
 import click
 
-from unitool import boards, output
+from unitool import boards, options, output
 
 
 @click.command()
-@click.option(
-    "--boards-dir",
-    "boards_dirs",
-    multiple=True,
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Another folder of boards.",
-)
+@options.boards_dirs
 def command(boards_dirs: tuple[Path, ...]) -> None:
     """List the boards that images can be built for."""
     found = boards.all_boards((Path("boards").resolve(), *boards_dirs))

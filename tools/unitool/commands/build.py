@@ -8,25 +8,17 @@ from pathlib import Path
 
 import click
 
-from unitool import boards, build, output
+from unitool import boards, build, options, output
 from unitool.build import Built
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
 @click.option("--boot", is_flag=True, help="Build the bootloader instead of an application.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Another folder.")
 @click.option("--werror", is_flag=True, help="Warnings are errors.")
-@click.option(
-    "--boards-dir",
-    "boards_dirs",
-    multiple=True,
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Another folder of boards.",
-)
+@options.boards_dirs
 def command(
     app_dir: Path,
     names: tuple[str, ...],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from unitool import boards, build, output, paths, revision
+from unitool import boards, build, options, output, paths, revision
 from unitool.boards import Board
 from unitool.revision import Earlier
 from unitool.sizes import Sizes
@@ -18,9 +18,7 @@ _DIFF_HEADER = ["part", "flash", "+/-", "RAM", "+/-"]
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
 @click.option("--boot", is_flag=True, help="The bootloader instead of an application.")
 @click.option("--diff", metavar="REV", help="Compare with a git revision, such as HEAD.")
