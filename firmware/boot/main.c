@@ -38,7 +38,7 @@ static struct boot {
 static _Noreturn void rest(void) {
     for (;;) {
         hal_wdt_feed();
-        hal_idle_until(hal_timer_us() + RESCUE_POLL_US);
+        hal_idle_for(RESCUE_POLL_US);
     }
 }
 

@@ -86,7 +86,7 @@ static void run(const struct scenario *s, const struct nor_snapshot *start) {
 }
 
 struct tally {
-    uint32_t ops, cuts, boots;
+    uint32_t ops, cuts, boots, resumes;
 };
 
 static void finish(const struct scenario *s) {
@@ -116,7 +116,8 @@ static struct tally campaign(const struct scenario *s) {
     s->prepare(s->parameter);
     struct nor_snapshot *start = nor_save();
     now.count = device_count;
-    uint32_t boots_before = device_boots();
+    uint32_t boots_before = device_boots;
+    uint32_t resumes_before = device_resumes;
     run(s, start);
     t.ops = nor.ops;
     finish(s);
@@ -132,7 +133,8 @@ static struct tally campaign(const struct scenario *s) {
             }
         }
     }
-    t.boots = device_boots() - boots_before;
+    t.boots = device_boots - boots_before;
+    t.resumes = device_resumes - resumes_before;
     nor_free(start);
     return t;
 }
@@ -140,8 +142,8 @@ static struct tally campaign(const struct scenario *s) {
 static void report(const struct scenario *s) {
     clock_t began = clock();
     struct tally t = campaign(s);
-    printf("| %-24s | %-34s | %5u | %6u | %7u | %5.1f |\n", nor.geometry->name, s->name, t.ops,
-           t.cuts, t.boots, (double)(clock() - began) / CLOCKS_PER_SEC);
+    printf("| %-24s | %-28s | %4u | %5u | %6u | %7u | %5.1f |\n", nor.geometry->name, s->name,
+           t.ops, t.cuts, t.boots, t.resumes, (double)(clock() - began) / CLOCKS_PER_SEC);
     fflush(stdout);
 }
 

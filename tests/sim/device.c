@@ -23,6 +23,8 @@ const struct hal_uart board_uart;
 struct hal_flash board_flash_now;
 struct hal_layout board_layout_now;
 uint32_t device_count;
+uint32_t device_boots;
+uint32_t device_resumes;
 uint8_t hal_retained[1024];
 struct image_file images[IMAGES_MAX];
 int n_images;
@@ -30,7 +32,6 @@ struct handover handover;
 char console[4096];
 
 static jmp_buf boot_left;
-static uint32_t boots;
 static uint8_t identity_record[512];
 static uint8_t params_block[BOOT_PARAMS_BYTES];
 static struct slot_writer writer;
@@ -62,8 +63,8 @@ _Noreturn void hal_reset_now(void) {
     sim_fail(__FILE__, __LINE__, "the bootloader reset itself");
 }
 
-void hal_idle_until(uint64_t until_us) {
-    (void)until_us;
+void hal_idle_for(uint32_t us) {
+    (void)us;
     longjmp(boot_left, BOOT_STUCK + 1);
 }
 
@@ -84,7 +85,7 @@ enum boot_end device_boot(enum reset_reason reason) {
     if (reason != RESET_POWER_ON) {
         hal_reset_cause_set(reason);
     }
-    boots++;
+    device_boots++;
     if (setjmp(nor.power_lost) != 0) {
         return BOOT_POWER_LOST;
     }
@@ -123,6 +124,7 @@ static int install(struct journal *j, const struct image_file *image, int slot) 
     uint8_t expected[32];
     memcpy(job.digest, image->digest, sizeof(job.digest));
     int err = slot_writer_begin(&writer, j, &board_layout, &job);
+    device_resumes += err == 0 && writer.offset > 0;
     while (err == 0 && writer.offset < image->size) {
         uint32_t left = image->size - writer.offset;
         uint32_t piece = 1 + nor_random() % 3000; // as a network delivers it
@@ -211,10 +213,6 @@ uint32_t device_drive(struct goal goal, enum reset_reason reason) {
         }
     }
     sim_fail(__FILE__, __LINE__, "the goal is not reached");
-}
-
-uint32_t device_boots(void) {
-    return boots;
 }
 
 // ---------------------------------------------------------------------------------------- set-up

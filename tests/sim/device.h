@@ -39,7 +39,8 @@ struct goal {
 // Returns how many boots that took.
 uint32_t device_drive(struct goal goal, enum reset_reason reason);
 
-uint32_t device_boots(void); // since the program began
+extern uint32_t device_boots;   // since the program began
+extern uint32_t device_resumes; // installs that went on behind their beginning
 
 // The last boot count handed over: it must never repeat. Goes with a snapshot of the flash.
 extern uint32_t device_count;

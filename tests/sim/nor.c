@@ -88,9 +88,9 @@ void nor_print_coverage(void) {
     for (int i = 0; i < 2 * SITES_MAX; i++) {
         const struct coverage *c = i < SITES_MAX ? &sites[i] : &whats[i - SITES_MAX];
         if (c->name[0] != '\0') {
-            printf("%s %-32s", i < SITES_MAX ? "site" : "what", c->name);
+            printf("%s\t%s", i < SITES_MAX ? "site" : "what", c->name);
             for (int k = 0; k < CUT_KINDS; k++) {
-                printf(" %6u", c->cuts[k]);
+                printf("\t%u", c->cuts[k]);
             }
             printf("\n");
         }

@@ -61,8 +61,8 @@ bool nor_is_whole(uint32_t offset, const uint8_t *bytes, uint32_t size);
 
 uint32_t nor_random(void);
 
-// Which calls were cut how, for the coverage report: prints "site FILE:LINE counts..." and
-// "what NAME counts...".
+// Which calls were cut how often in which way: prints lines "site", FILE:LINE, counts and "what",
+// NAME, counts, separated by tabs.
 void nor_print_coverage(void);
 
 // Give up with a message that tells how to repeat it.
