@@ -108,7 +108,7 @@ bool http_number(const char **at, const char *end, uint64_t *value) {
     uint64_t v = 0;
     while (p < end && *p >= '0' && *p <= '9') {
         uint64_t digit = (uint64_t)(*p - '0');
-        if (v > (UINT64_MAX - 1 - digit) / 10) { // UINT64_MAX itself means absent
+        if (v >= UINT64_MAX / 10) { // a little early, so that UINT64_MAX can mean absent
             return false;
         }
         v = v * 10 + digit;

@@ -223,37 +223,29 @@ static void tick_on(void) {
     }
 }
 
-// A free exchange, or that of a client which does not take leave.
+// A free exchange: there is one, since no more connections than exchanges are asked for.
 static struct net_tcp *accept(struct net_tcp_listener *l) {
     (void)l;
-    struct net_http_exchange *leaving = NULL;
     tick_on();
-    for (uint32_t i = 0; i < CONNECTIONS; i++) {
-        struct net_http_exchange *x = &server.exchanges[i];
-        if (!net_tcp_in_use(&x->tcp)) {
-            return &x->tcp;
-        }
-        if (x->state == STATE_LINGER && is_older(x, leaving)) {
-            leaving = x;
-        }
+    uint32_t i = 0;
+    while (i < CONNECTIONS && net_tcp_in_use(&server.exchanges[i].tcp)) {
+        i++;
     }
-    if (leaving == NULL) {
-        return NULL;
-    }
-    net_tcp_drop(&leaving->tcp);
-    return &leaving->tcp;
+    return i < CONNECTIONS ? &server.exchanges[i].tcp : NULL;
 }
 
 static bool is_between_requests(const struct net_http_exchange *x) {
     return x->state == STATE_HEAD && x->request.lines.total == 0;
 }
 
+// Clients wait: end the connection that has done nothing for longest, and long enough.
 static void on_full(struct net_tcp_listener *l) {
     (void)l;
     struct net_http_exchange *idle = NULL;
     for (uint32_t i = 0; i < CONNECTIONS; i++) {
         struct net_http_exchange *x = &server.exchanges[i];
-        if (net_tcp_in_use(&x->tcp) && is_between_requests(x) && is_older(x, idle)) {
+        bool can_go = x->state == STATE_LINGER || is_between_requests(x);
+        if (net_tcp_in_use(&x->tcp) && can_go && is_older(x, idle)) {
             idle = x;
         }
     }
@@ -295,6 +287,7 @@ int net_http_serve(uint16_t port, const struct net_http_route *routes) {
     }
     server.listener.accept = accept;
     server.listener.on_full = on_full;
+    server.listener.connections = CONNECTIONS;
     server.listener.events = &events;
     int err = net_tcp_listen(&server.listener, port);
     if (err == 0) {

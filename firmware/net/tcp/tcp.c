@@ -10,14 +10,23 @@
 #include "hal/netif.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip_hooks.h"
+#include "os/panic.h"
 #include "os/random.h"
+#include "os/sched.h"
 #include "os/time.h"
 #include "param/net_tcp.h"
 #include "siphash.h"
 
 enum {
     CONNECTIONS = PARAM_NET_TCP_CONNECTIONS,
+    CLOSING_SHARES = 2, // windows of connections that we have let go
+    ADMITTED_MAX = CONNECTIONS + PARAM_NET_TCP_BACKLOG,
+    PRIO_APP = TCP_PRIO_MIN,
+    PRIO_WAITING = TCP_PRIO_MIN + 1, // an accepted client for which there is no connection yet
+    PRIO_RESERVED = TCP_PRIO_MAX,
     WINDOW_MIN = 128,
+    ROOM_MS = 250, // between two looks whether those that wait can be served
+    ANY_PORT = 0,
     PORT_FIRST = 49152,
     PORT_TRIES = 16,
     ISN_TICK_US = 4, // RFC 6528
@@ -30,38 +39,71 @@ static struct {
     bool making_room;         // an abort comes from a more important connection
     struct tcp_pcb *in_event; // whose event is being handled
     bool aborted_in_event;
+    struct os_timer room; // runs when a connection has become free
 } tcp;
 
 static struct tcp_pcb *pcb_of(const struct net_tcp *c) {
     return c->pcb;
 }
 
-// Connections of the application, half-open and closing ones included.
-static uint32_t count_active(void) {
+static bool is_waiting(const struct tcp_pcb *pcb) {
+    return pcb->prio == PRIO_WAITING;
+}
+
+static struct net_tcp_listener *listener_of(const struct tcp_pcb *pcb) {
+    struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs;
+    while (l->local_port != pcb->local_port) { // listeners stay for ever
+        l = l->next;
+    }
+    return l->callback_arg;
+}
+
+// Connections of the application, all or those at one port. Half-open ones have been promised
+// theirs.
+static uint32_t count_used(uint16_t port) {
     uint32_t n = 0;
     for (const struct tcp_pcb *p = tcp_active_pcbs; p != NULL; p = p->next) {
-        n += p->prio < TCP_PRIO_MAX;
+        bool counts = port == ANY_PORT || p->local_port == port;
+        n += counts && p->prio == PRIO_APP && p->callback_arg != NULL;
     }
     return n;
 }
 
+static uint32_t count_waiting(void) {
+    uint32_t n = 0;
+    for (const struct tcp_pcb *p = tcp_active_pcbs; p != NULL; p = p->next) {
+        n += is_waiting(p);
+    }
+    return n;
+}
+
+static bool has_room(const struct tcp_pcb *pcb) {
+    return count_used(ANY_PORT) < CONNECTIONS &&
+           count_used(pcb->local_port) < listener_of(pcb)->connections;
+}
+
+// A connection is about to open. Whether the client is served at once or waits is told by its first
+// window; the sequence number cannot be guessed (RFC 6528).
 uint32_t net_tcp_opening(struct tcp_pcb *pcb) {
-    pcb->rcv_wnd = tcp.window;
-    pcb->rcv_ann_wnd = tcp.window;
+    if (pcb->state == SYN_RCVD) {
+        pcb->prio = has_room(pcb) ? PRIO_APP : PRIO_WAITING;
+        pcb->rcv_wnd = is_waiting(pcb) ? 0 : tcp.window;
+        pcb->rcv_ann_wnd = pcb->rcv_wnd;
+    }
     uint64_t words[2] = {(uint64_t)ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip)) << 32 |
                              ip4_addr_get_u32(ip_2_ip4(&pcb->local_ip)),
                          (uint64_t)pcb->remote_port << 16 | pcb->local_port};
     return (uint32_t)siphash(tcp.key, words, 2) + (uint32_t)(os_uptime_us() / ISN_TICK_US);
 }
 
+// Drop a first segment for which there is no room even to wait; the client repeats it.
 err_t net_tcp_admit(struct tcp_pcb *pcb) {
-    if (pcb->state != LISTEN || count_active() < CONNECTIONS) {
+    if (pcb->state != LISTEN || count_used(ANY_PORT) + count_waiting() < ADMITTED_MAX) {
         return ERR_OK;
     }
     struct net_tcp_listener *l = pcb->callback_arg;
     l->on_full(l);
-    // The segment is dropped; the client repeats it, and finds room if on_full made some.
-    return count_active() < CONNECTIONS ? ERR_OK : ERR_MEM;
+    return ERR_MEM;
 }
 
 static void set_window(struct net_tcp *c, uint16_t bytes) {
@@ -85,6 +127,8 @@ static void announce(struct net_tcp *c) {
     }
 }
 
+static void on_room(struct os_timer *timer);
+
 // `c` is the caller's again. What its window had grown by goes back.
 static void forget(struct net_tcp *c) {
     if (!c->reserved && c->window > tcp.window) {
@@ -92,6 +136,7 @@ static void forget(struct net_tcp *c) {
     }
     c->window = 0;
     c->pcb = NULL;
+    os_timer_start(&tcp.room, 0, on_room);
 }
 
 static void adopt(struct net_tcp *c, struct tcp_pcb *pcb) {
@@ -128,16 +173,51 @@ static void abort_pcb(struct tcp_pcb *pcb) {
     tcp_abort(pcb);
 }
 
-static void on_accept(struct net_tcp_listener *l, struct tcp_pcb *pcb) {
+static void serve(struct net_tcp_listener *l, struct tcp_pcb *pcb) {
     struct net_tcp *c = l->accept(l);
-    if (c == NULL) {
-        abort_pcb(pcb);
-        return;
-    }
+    ASSERT(c != NULL && c->pcb == NULL);
     adopt(c, pcb);
     c->events = l->events;
-    c->window = tcp.window; // granted by net_tcp_opening
+    c->window = tcp.window;
+    if (is_waiting(pcb)) {
+        pcb->prio = PRIO_APP;
+        pcb->rcv_wnd = tcp.window;
+        announce(c);
+    }
     c->events->on_open(c);
+}
+
+static void on_accept(struct net_tcp_listener *l, struct tcp_pcb *pcb) {
+    if (is_waiting(pcb)) {
+        pcb->callback_arg = NULL;
+        os_timer_start(&tcp.room, 0, on_room);
+    } else {
+        serve(l, pcb);
+    }
+}
+
+// A connection may have become free: serve those that wait, who came first before others.
+static void on_room(struct os_timer *timer) {
+    struct tcp_pcb *served;
+    struct tcp_pcb *left;
+    do {
+        served = NULL;
+        left = NULL;
+        for (struct tcp_pcb *p = tcp_active_pcbs; p != NULL; p = p->next) {
+            if (is_waiting(p) && p->state == ESTABLISHED) {
+                left = p;
+                served = has_room(p) ? p : served; // lwIP puts new ones in front
+            }
+        }
+        if (served != NULL) {
+            serve(listener_of(served), served);
+        }
+    } while (served != NULL);
+    if (left != NULL) {
+        struct net_tcp_listener *l = listener_of(left);
+        l->on_full(l);
+        os_timer_start(timer, ROOM_MS, on_room);
+    }
 }
 
 static void on_connected(struct net_tcp *c) {
@@ -205,13 +285,19 @@ static void dispatch(void *arg, struct tcp_pcb *pcb, enum lwip_event event, stru
     }
 }
 
-// A connection that we let go: what still comes is taken and dropped, so that it can end in order.
+// For a connection that we let go: what still comes is taken and dropped, so that it can end in
+// order. A client that waits and gives up is gone at once.
 static err_t on_stray(struct tcp_pcb *pcb, struct pbuf *p) {
     if (p != NULL) {
         tcp_recved(pcb, p->tot_len);
         pbuf_free(p);
+        return ERR_OK;
     }
-    return ERR_OK;
+    if (!is_waiting(pcb)) {
+        return ERR_OK;
+    }
+    tcp_abort(pcb);
+    return ERR_ABRT;
 }
 
 err_t lwip_tcp_event(void *arg, struct tcp_pcb *pcb, enum lwip_event event, struct pbuf *p,
@@ -239,7 +325,7 @@ int net_tcp_listen(struct net_tcp_listener *l, uint16_t port) {
     if (pcb == NULL) {
         return ERR_NO_MEMORY;
     }
-    pcb->prio = TCP_PRIO_MIN;
+    pcb->prio = PRIO_APP;
     if (tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK) {
         tcp_abort(pcb);
         return ERR_BUSY;
@@ -270,7 +356,7 @@ static int bind_anywhere(struct tcp_pcb *pcb) {
 // being handled, and lwIP must be told that it is gone.
 static struct tcp_pcb *allocate(bool reserved) {
     tcp.making_room = true;
-    struct tcp_pcb *pcb = tcp_alloc(reserved ? TCP_PRIO_MAX : TCP_PRIO_MIN);
+    struct tcp_pcb *pcb = tcp_alloc(reserved ? PRIO_RESERVED : PRIO_APP);
     tcp.making_room = false;
     struct tcp_pcb *p = tcp_active_pcbs;
     while (p != NULL && p != tcp.in_event) {
@@ -285,7 +371,7 @@ int net_tcp_connect(struct net_tcp *c, const struct net_tcp_events *events, uint
     if (c->pcb != NULL || !net_up()) {
         return ERR_STATE;
     }
-    if (!c->reserved && count_active() >= CONNECTIONS) {
+    if (!c->reserved && count_used(ANY_PORT) >= CONNECTIONS) {
         return ERR_NO_MEMORY;
     }
     struct tcp_pcb *pcb = allocate(c->reserved);
@@ -368,6 +454,7 @@ void net_tcp_drop(struct net_tcp *c) {
         abort_pcb(pcb);
         return;
     }
+    pcb->prio = PRIO_APP; // what is left of the reserved one is not worth more than others
     pcb->callback_arg = NULL;
     tcp_shutdown(pcb, 0, 1);
     tcp_close(pcb);
@@ -381,10 +468,10 @@ int net_tcp_init(void) {
     os_random(tcp.key, sizeof(tcp.key));
     uint32_t all = board_netif->receive_frames * TCP_MSS;
     uint32_t apps = all > PARAM_NET_TCP_RESERVED_WINDOW ? all - PARAM_NET_TCP_RESERVED_WINDOW : 0;
-    uint32_t share = apps / CONNECTIONS;
+    uint32_t share = apps / (CONNECTIONS + CLOSING_SHARES);
     share = share < PARAM_NET_TCP_WINDOW ? share : PARAM_NET_TCP_WINDOW;
     tcp.window = (uint16_t)(share > WINDOW_MIN ? share : WINDOW_MIN);
-    uint32_t used = tcp.window * (uint32_t)CONNECTIONS;
+    uint32_t used = tcp.window * (uint32_t)(CONNECTIONS + CLOSING_SHARES);
     uint32_t spare = apps > used ? apps - used : 0;
     tcp.spare = (uint16_t)(spare < 0xFFFF ? spare : 0xFFFF);
     return 0;

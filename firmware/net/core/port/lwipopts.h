@@ -15,6 +15,7 @@
 #define LWIP_TCP 1
 #else
 #define PARAM_NET_TCP_CONNECTIONS 0
+#define PARAM_NET_TCP_BACKLOG 0
 #define LWIP_TCP 0
 #endif
 
@@ -47,7 +48,9 @@
 #define ETH_PAD_SIZE 2
 #define ARP_TABLE_SIZE 8
 #define ARP_QUEUEING 1 // without it a first packet is lost, and the first connection takes seconds
-#define MEMP_NUM_ARP_QUEUE 4
+#define ARP_QUEUE_LEN                                                                              \
+    (PARAM_NET_TCP_CONNECTIONS + PARAM_NET_TCP_BACKLOG + 2) // all may connect at once
+#define MEMP_NUM_ARP_QUEUE ARP_QUEUE_LEN
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_CHECKSUM_ON_COPY 0
 #define LWIP_CHKSUM hal_checksum
@@ -69,16 +72,19 @@
 #define TCP_SNDLOWAT (2 * TCP_MSS)
 #define TCP_SNDQUEUELOWAT 4
 
-// Shares: the app's connections, the reserved one, and a few that are closing.
+// Shares: the app's connections and the reserved one. Besides them some that are closing, and
+// clients that wait, which have nothing but the segment of the handshake.
 #define NET_SHARES (PARAM_NET_TCP_CONNECTIONS + 1)
-#define MEMP_NUM_TCP_PCB (NET_SHARES + 2)
+#define NET_CLOSING 2
+#define NET_SEGMENTS (NET_SHARES * (TCP_SND_QUEUELEN / 2 + 1) + PARAM_NET_TCP_BACKLOG)
+#define MEMP_NUM_TCP_PCB (NET_SHARES + NET_CLOSING + PARAM_NET_TCP_BACKLOG)
 #define MEMP_NUM_TCP_PCB_LISTEN 4
-#define MEMP_NUM_TCP_SEG (NET_SHARES * (TCP_SND_QUEUELEN / 2 + 1))
+#define MEMP_NUM_TCP_SEG NET_SEGMENTS
 #define MEMP_NUM_PBUF (NET_SHARES * (TCP_SND_QUEUELEN - 1))
 #define MEMP_NUM_UDP_PCB 2
 #define PBUF_POOL_SIZE 0 // frames are received into the driver's buffers
 #define PBUF_POOL_BUFSIZE 64
 // Headers of segments (80 bytes each with the allocator's) and a kilobyte for ARP, DHCP, DNS, ICMP.
-#define MEM_SIZE (NET_SHARES * (TCP_SND_QUEUELEN / 2 + 1) * 80 + 1024)
+#define MEM_SIZE (NET_SEGMENTS * 80 + 1024)
 
 #define LWIP_HOOK_FILENAME "lwip_hooks.h"

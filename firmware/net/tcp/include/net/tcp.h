@@ -41,14 +41,16 @@ struct net_tcp {
     bool reserved;   // use the share set apart: for one connection, the update agent's
 };
 
-// The caller's memory, for ever.
+// The caller's memory, for ever. A client for whom there is no connection waits with a closed
+// window.
 struct net_tcp_listener {
-    // A free connection with `events` to set into it, or null to refuse (a reset).
+    // One that is not in use; asked only while fewer than `connections` of them are.
     struct net_tcp *(*accept)(struct net_tcp_listener *l);
-    // A client was turned away for want of connections and will try again soon: close an idle one.
+    // Clients wait, or are turned away: close an idle connection, if there is one.
     void (*on_full)(struct net_tcp_listener *l);
     const struct net_tcp_events *events; // of accepted connections
-    void *pcb;
+    uint32_t connections;                // that `accept` can deliver at once
+    void *pcb;                           // private
 };
 
 // ERR_BUSY if the port is taken, ERR_NO_MEMORY.
