@@ -17,6 +17,7 @@ _LINE = re.compile(
     r" base=(?P<base>[0-9a-f]{8}) build=(?P<build>[0-9a-f]{40})(?: stack=(?P<stack>[0-9a-f,]*))?"
 )
 _BODY_OFFSET = 0x200
+_FIRST_SECTION = ".head"  # of hal/arch/*/image.ld; segments may start before it, with ELF headers
 _ADDR2LINE = {"EM_ARM": "arm-none-eabi-addr2line", "EM_RISCV": "riscv64-unknown-elf-addr2line"}
 
 
@@ -90,8 +91,9 @@ def decode(crash: Crash, elf: Path) -> list[Frame]:
             for s in image.iter_sections()
             if s["sh_flags"] & 4  # SHF_EXECINSTR
         ]
-        loads = [s["p_paddr"] for s in image.iter_segments("PT_LOAD") if s["p_filesz"]]
-    shift = min(loads, default=0) - (crash.slot_base + _BODY_OFFSET)
+        head = image.get_section_by_name(_FIRST_SECTION)
+        start = head["sh_addr"] if head else crash.slot_base + _BODY_OFFSET
+    shift = start - (crash.slot_base + _BODY_OFFSET)
     tool = _ADDR2LINE.get(machine)
     if tool is None:
         return []

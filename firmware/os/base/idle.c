@@ -8,6 +8,6 @@ _Noreturn void os_run(void);
 __attribute__((weak)) _Noreturn void os_run(void) {
     for (;;) {
         hal_wdt_feed();
-        hal_idle_until(UINT64_MAX);
+        hal_idle_for(HAL_IDLE_US_MAX);
     }
 }

@@ -6,6 +6,7 @@
 #include "os/boot.h"
 #include "os/reset.h"
 #include "param/os_base.h"
+#include <string.h>
 
 void os_init_components(void); // generated: the components' init functions in order of dependency
 _Noreturn void os_run(void);
@@ -14,27 +15,29 @@ int main(void);
 extern void (*const hal_init_array_start[])(void);
 extern void (*const hal_init_array_end[])(void);
 
-static const struct handover *given;
-
-const struct handover *os_handover(void) {
-    static const struct handover none;
-    return given != NULL ? given : &none;
+static struct handover *retained(void) {
+    return (struct handover *)(hal_retained + RETAINED_HANDOVER_OFFSET);
 }
 
-static const struct handover *checked(const struct handover *h) {
-    if (h != (const struct handover *)(hal_retained + RETAINED_HANDOVER_OFFSET) ||
-        h->magic != HANDOVER_MAGIC || h->version != 1 ||
+const struct handover *os_handover(void) {
+    return retained();
+}
+
+// What nobody wrote becomes zeros, in place.
+static void check_handover(void) {
+    struct handover *h = retained();
+    if (h->magic != HANDOVER_MAGIC || h->version != 1 ||
         h->crc != crc32(0, h, offsetof(struct handover, crc))) {
-        return NULL;
+        memset(h, 0, sizeof(*h));
     }
-    return h;
 }
 
 _Noreturn void hal_main(const struct handover *handover) {
+    (void)handover; // it always lies in the same place
     hal_protect();
     board_init();
     hal_wdt_start(PARAM_OS_BASE_WATCHDOG_MS);
-    given = checked(handover);
+    check_handover();
     for (void (*const *fn)(void) = hal_init_array_start; fn < hal_init_array_end; fn++) {
         (*fn)(); // constructors of C++ objects
     }

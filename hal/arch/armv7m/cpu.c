@@ -7,10 +7,9 @@
 
 enum {
     TICKS_PER_US = LAYOUT_CLK_HZ / 1000000,
-    SLEEP_US_MAX = 600000,
     IRQ_WORDS = (LAYOUT_IRQS + 31) / 32,
 };
-_Static_assert((uint64_t)SLEEP_US_MAX *TICKS_PER_US < 1 << 24, "SysTick counts 24 bits");
+_Static_assert((uint64_t)HAL_IDLE_US_MAX *TICKS_PER_US < 1 << 24, "SysTick counts 24 bits");
 
 uint32_t hal_irq_lock(void) {
     uint32_t state;
@@ -50,14 +49,8 @@ void hal_irq_wake(uint32_t line) {
 
 // With interrupts masked a pending one still ends WFI. SysTick is armed at every sleep, however
 // long: QEMU's user network only looks for work when a timer is set after a frame was sent.
-void hal_idle_until(uint64_t until_us) {
-    uint64_t now_us = hal_timer_us();
-    if (now_us >= until_us) {
-        return;
-    }
-    uint64_t left_us = until_us - now_us;
-    uint32_t sleep_us = left_us < SLEEP_US_MAX ? (uint32_t)left_us : SLEEP_US_MAX;
-    reg_write(SYST_RVR, sleep_us * TICKS_PER_US);
+void hal_idle_for(uint32_t us) {
+    reg_write(SYST_RVR, us * TICKS_PER_US);
     reg_write(SYST_CVR, 0);
     reg_write(SYST_CSR, 7);
     __asm__ volatile("dsb\n wfi" ::: "memory");

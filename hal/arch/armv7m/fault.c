@@ -16,21 +16,20 @@ enum {
 // Offset of regs[13] in retained RAM: the push below fills regs[0..12].
 _Static_assert(RETAINED_CRASH_OFFSET + 13 * 4 == 180, "the assembly below has the number");
 
-// The stack pointer may be anything, so nothing is pushed to it. PSP is unused: it keeps r0 while
-// r0 fetches MSP.
+// The stack pointer may be anything, so nothing is pushed to it; lr is only EXC_RETURN here.
 __attribute__((naked, used)) void hal_fault_entry(void) {
-    __asm__ volatile("msr psp, r0\n"
-                     "mrs r0, msp\n"
+    __asm__ volatile("mov lr, sp\n"
                      "ldr sp, =hal_retained + 180\n"
                      "push {r0-r12}\n"
-                     "ldr r1, =hal_retained_end\n"
-                     "mov sp, r1\n"
+                     "ldr sp, =hal_retained_end\n"
+                     "mov r0, lr\n"
                      "b hal_fault_gather\n"
                      ".ltorg");
 }
 
-__attribute__((naked)) _Noreturn void hal_trap_panic(const char *message) {
-    __asm__ volatile("udf #1" ::"r"(message)); // r0: it stays there
+// noipa: the message must really be passed in r0, from where it goes into the record.
+__attribute__((naked, noipa)) _Noreturn void hal_trap_panic(const char *message) {
+    __asm__ volatile("udf #1" ::"r"(message));
 }
 
 // What the opcode at `pc` says; only code of this image is read.
@@ -49,7 +48,6 @@ __attribute__((used)) _Noreturn void hal_fault_gather(uint32_t sp) {
     struct hal_fault *f = (struct hal_fault *)(hal_retained + RETAINED_CRASH_OFFSET);
     uint32_t cfsr = reg_read(SCB_CFSR);
     uint32_t exception = reg_read(SCB_ICSR) & 0x1FF;
-    __asm__ volatile("mrs %0, psp" : "=r"(f->regs[0]));
     f->status[0] = cfsr;
     f->status[1] = reg_read(SCB_HFSR);
     f->status[2] = reg_read(cfsr & CFSR_BFAR_VALID ? SCB_BFAR : SCB_MMFAR);

@@ -6,7 +6,7 @@
 #include "hal/arch.h"
 #include "hal/timer.h"
 
-enum { SLEEP_US_MAX = 600000, MIE_TIMER_AND_EXTERNAL = 1 << 7 | 1 << 11 };
+enum { MIE_TIMER_AND_EXTERNAL = 1 << 7 | 1 << 11 };
 
 static volatile uint32_t *reg(uint32_t offset) {
     return (volatile uint32_t *)(VIRT_PLIC + offset);
@@ -18,13 +18,8 @@ void hal_irq_wake(uint32_t line) {
     *reg(0x200000) = 0; // threshold
 }
 
-void hal_idle_until(uint64_t until_us) {
-    uint64_t start_us = hal_timer_us();
-    if (start_us >= until_us) {
-        return;
-    }
-    uint64_t left_us = until_us - start_us;
-    clint_alarm_in(left_us < SLEEP_US_MAX ? (uint32_t)left_us : SLEEP_US_MAX);
+void hal_idle_for(uint32_t us) {
+    clint_alarm_in(us);
     CSR_WRITE(mie, MIE_TIMER_AND_EXTERNAL);
     __asm__ volatile("wfi" ::: "memory"); // ends on a pending interrupt though mstatus masks it
     volatile uint32_t *claim = reg(0x200004);

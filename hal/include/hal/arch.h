@@ -39,7 +39,7 @@ enum reset_reason hal_reset_cause_take(void);
 NORETURN void hal_jump(uintptr_t body, const struct handover *handover);
 
 // First byte of retained RAM (offsets in hal/retained.h) and the byte behind the last.
-extern uint8_t hal_retained[], hal_retained_end[];
+extern uint8_t hal_retained[] __attribute__((aligned(16))), hal_retained_end[];
 
 // Main stack; it grows down, and writing below hal_stack_start faults.
 extern uint8_t hal_stack_start[], hal_stack_end[];

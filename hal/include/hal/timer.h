@@ -13,10 +13,20 @@ void hal_timer_start(void);
 // the run loop's bounded sleep sees to. Not from an interrupt handler.
 uint64_t hal_timer_us(void);
 
-// Sleep until the clock reaches `until_us` (hal_timer_us) or a line given to hal_irq_wake asks for
-// service; may return earlier for no reason and sleeps at most 0.6 s. Returns at once if a line
-// asked since the last call: poll the devices, then call it again. Interrupts stay masked.
-void hal_idle_until(uint64_t until_us);
+// Sleep for `us`, at most HAL_IDLE_US_MAX, or until a line given to hal_irq_wake asks for service;
+// may return earlier for no reason. Returns at once if a line asked since the last call: poll the
+// devices, then call it again. Interrupts stay masked.
+enum { HAL_IDLE_US_MAX = 600000 };
+void hal_idle_for(uint32_t us);
+
+// The same, until the clock reaches `until_us`; still at most HAL_IDLE_US_MAX.
+static inline void hal_idle_until(uint64_t until_us) {
+    uint64_t now_us = hal_timer_us();
+    if (now_us < until_us) {
+        uint64_t left_us = until_us - now_us;
+        hal_idle_for(left_us < HAL_IDLE_US_MAX ? (uint32_t)left_us : HAL_IDLE_US_MAX);
+    }
+}
 
 // Let interrupt line `line` (NVIC or PLIC number) end hal_idle_until. No handler runs.
 void hal_irq_wake(uint32_t line);

@@ -38,26 +38,24 @@ static void put_number(uint32_t value, uint32_t base, bool negative, struct styl
     put(p, (size_t)(end - p));
 }
 
-static void put_time(void) {
-    uint32_t ms = os_now_ms();
-    put("[", 1);
-    put_number(ms / 1000, 10, false, (struct style){4, ' '});
-    put(".", 1);
-    put_number(ms % 1000, 10, false, (struct style){3, '0'});
-    put("] ", 2);
-}
-
-static void put_argument(char kind, uint32_t value, struct style style) {
+static void put_argument(char kind, va_list *arguments, struct style style) {
     if (kind == 's') {
-        const char *text = (const char *)(uintptr_t)value;
+        const char *text = va_arg(*arguments, const char *);
         put(text, strlen(text));
-    } else if (kind == 'c' || kind == '%') {
-        char c = kind == 'c' ? (char)value : kind;
-        put(&c, 1);
-    } else {
-        bool negative = kind == 'd' && (int32_t)value < 0;
-        put_number(negative ? -value : value, kind == 'x' ? 16 : 10, negative, style);
+        return;
     }
+    if (kind == '%') {
+        put("%", 1);
+        return;
+    }
+    uint32_t value = va_arg(*arguments, uint32_t);
+    if (kind == 'c') {
+        char c = (char)value;
+        put(&c, 1);
+        return;
+    }
+    bool negative = kind == 'd' && (int32_t)value < 0;
+    put_number(negative ? -value : value, kind == 'x' ? 16 : 10, negative, style);
 }
 
 static void put_formatted(const char *f, va_list *arguments) {
@@ -75,17 +73,17 @@ static void put_formatted(const char *f, va_list *arguments) {
             style.width = style.width * 10 + (uint32_t)(*f++ - '0');
         }
         f += *f == 'l';
-        char kind = *f++;
-        put_argument(kind, kind == '%' ? 0 : va_arg(*arguments, uint32_t), style);
+        put_argument(*f++, arguments, style);
     }
 }
 
 void os_log(const char *format, ...) {
     va_list arguments;
+    uint32_t ms = os_now_ms();
+    log_part("[%4u.%03u] ", ms / 1000, ms % 1000);
     va_start(arguments, format);
-    put_time();
     put_formatted(format, &arguments);
-    put("\r\n", 2);
+    log_part("\r\n");
     va_end(arguments);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The run loop (os/sched.h).
-#include "hal/arch.h"
 #include "hal/err.h"
 #include "hal/timer.h"
 #include "hal/wdt.h"
@@ -8,12 +7,12 @@
 #include "os/time.h"
 #include <stddef.h>
 
-enum { DEFERRED_MAX = 8 };
+enum { DEFERRED_MAX = 8, SLEEP_MS_MAX = 600 };
 
 static struct os_timer *timers; // by due time
 static struct os_poller *pollers;
 static void (*deferred[DEFERRED_MAX])(void);
-static volatile uint32_t n_deferred;
+static uint32_t n_deferred;
 
 static void insert(struct os_timer *timer, uint32_t due_ms) {
     timer->due_ms = due_ms;
@@ -52,25 +51,21 @@ void os_poller_add(struct os_poller *poller) {
 }
 
 int os_defer(void (*fn)(void)) {
-    uint32_t irq = hal_irq_lock();
-    int err = ERR_NO_MEMORY;
-    if (n_deferred < DEFERRED_MAX) {
-        deferred[n_deferred++] = fn;
-        err = 0;
+    if (n_deferred == DEFERRED_MAX) {
+        return ERR_NO_MEMORY;
     }
-    hal_irq_unlock(irq);
-    return err;
+    deferred[n_deferred++] = fn;
+    return 0;
 }
 
+// Those that are deferred meanwhile wait for the next turn.
 static void run_deferred(void) {
     void (*batch[DEFERRED_MAX])(void);
-    uint32_t irq = hal_irq_lock();
     uint32_t n = n_deferred;
+    n_deferred = 0;
     for (uint32_t i = 0; i < n; i++) {
         batch[i] = deferred[i];
     }
-    n_deferred = 0;
-    hal_irq_unlock(irq);
     for (uint32_t i = 0; i < n; i++) {
         batch[i]();
     }
@@ -105,7 +100,7 @@ _Noreturn void os_run(void) {
         uint32_t wait_ms = run_pollers(run_timer());
         run_deferred();
         if (wait_ms > 0 && n_deferred == 0) {
-            hal_idle_until(hal_timer_us() + (uint64_t)wait_ms * 1000);
+            hal_idle_for((wait_ms < SLEEP_MS_MAX ? wait_ms : SLEEP_MS_MAX) * 1000);
         }
     }
 }

@@ -7,10 +7,9 @@
 
 C_BEGIN
 
-// Stop here: keep registers, stack and `message` (its first 31 characters), reset as RESET_PANIC.
-NORETURN static inline void os_panic(const char *message) {
-    hal_trap_panic(message);
-}
+// _Noreturn void os_panic(const char *message): stop here; keep registers, stack and `message` (its
+// first 31 characters), reset as RESET_PANIC. A macro, so that the record's pc is the caller's line.
+#define os_panic(message) hal_trap_panic(message)
 
 // Programmer's mistakes: a trap instruction, which the fault handler knows as HAL_FAULT_ASSERT. The
 // record's pc is the line; no text is stored in the image.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The run loop: timers, pollers and deferred calls, all on the main stack, one after the other.
-// Nothing here may be called from an interrupt handler, except os_defer.
+// Interrupts only wake it; there are no handlers.
 #pragma once
 #include "hal/language.h"
 #include <stdint.h>
