@@ -154,7 +154,8 @@ def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, obj
     )
     inputs = _inputs(job)
     stamp = image.out / _STAMP
-    if stamp.is_file() and (image.out / f"{image.name}.bin").is_file():
+    made = [f"{image.name}.{suffix}" for suffix in ("elf", "bin", "map")]
+    if all((image.out / name).is_file() for name in (_STAMP, "size.json", *made)):
         facts: dict[str, object] = json.loads(stamp.read_text())
         if facts.get("inputs") == inputs:
             return facts
