@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader of the golden vectors for host tests in C; README.md says what they look like. Not for firmware:
-// it allocates, and it aborts on whatever a test has not asked for properly.
+// Reader of the golden vectors for host tests in C; README.md says what they look like. Not for
+// firmware: it allocates, and it aborts on whatever a test has not asked for properly.
 #pragma once
 #include <dirent.h>
 #include <stdint.h>
