@@ -40,6 +40,11 @@ void json_number(struct json *j, const char *name, uint32_t value) {
     put_text(j, digits + i);
 }
 
+void json_flag(struct json *j, const char *name, bool value) {
+    put_name(j, name);
+    put_text(j, value ? "true" : "false");
+}
+
 void json_text(struct json *j, const char *name, const char *value) {
     put_name(j, name);
     put(j, '"');

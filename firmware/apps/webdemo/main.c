@@ -12,6 +12,7 @@
 #include "os/log.h"
 #include "os/panic.h"
 #include "os/time.h"
+#include "update/update.h"
 
 enum {
     HTTP_PORT = 80,
@@ -28,6 +29,24 @@ static const char *reason_text(uint8_t reason) {
     static const char *const texts[] = {"unknown", "power-on", "software", "watchdog",
                                         "panic",   "update",   "external"};
     return texts[reason < sizeof(texts) / sizeof(texts[0]) ? reason : 0];
+}
+
+static void put_update(struct json *j) {
+    struct update_status s;
+    update_status(&s);
+    json_open(j, "update");
+    json_text(j, "doing", s.doing);
+    json_text(j, "device", s.device_id);
+    json_flag(j, "enrolled", s.enrolled);
+    json_flag(j, "confirmed", s.confirmed);
+    json_flag(j, "ready", s.ready);
+    json_number(j, "polls", s.polls);
+    json_number(j, "answers", s.answers);
+    json_number(j, "refused", s.refused);
+    json_number(j, "received", s.received_bytes);
+    json_number(j, "total", s.total_bytes);
+    json_number(j, "error", (uint32_t)-s.last_error);
+    json_close(j);
 }
 
 static void show_status(struct net_http_exchange *x) {
@@ -53,6 +72,7 @@ static void show_status(struct net_http_exchange *x) {
     json_number(&j, "crashes", boot->crashes);
     json_number(&j, "instructions", boot->phase_us[3]);
     json_close(&j);
+    put_update(&j);
     net_http_reply(x, 200, "application/json", net_http_buffer(x, &size), json_end(&j));
 }
 

@@ -2,8 +2,11 @@
 // The network as a whole: is it up, and under which address. IPv4 addresses are uint32_t with the
 // first octet in the highest bits.
 #pragma once
+#include "hal/language.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+C_BEGIN
 
 enum { NET_ADDRESS_TEXT_BYTES = 16 };
 
@@ -37,3 +40,5 @@ int net_address_parse(const char *text, uint32_t n, uint32_t *address);
 
 // For the generated init: the stack and board_netif. ERR_IO if the device does not start.
 int net_core_init(void);
+
+C_END

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names to IPv4 addresses by the DNS server that DHCP named. No cache beyond the caller's.
 #pragma once
+#include "hal/language.h"
 #include <stdint.h>
+
+C_BEGIN
 
 enum { NET_DNS_NAME_BYTES = 254 }; // longest name with its zero
 
@@ -23,3 +26,5 @@ int net_dns_resolve(struct net_dns_query *query, const char *name,
 
 // Forget it; `fn` is not called. Harmless if it is not under way.
 void net_dns_cancel(struct net_dns_query *query);
+
+C_END

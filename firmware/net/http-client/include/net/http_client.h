@@ -4,8 +4,11 @@
 // any other. Chunked answers are refused (ERR_UNSUPPORTED), as are heads beyond the limits
 // (ERR_FORMAT).
 #pragma once
+#include "hal/language.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+C_BEGIN
 
 enum { NET_HTTP_NO_RANGE = 0xFFFFFFFF };
 
@@ -48,3 +51,5 @@ int net_http_start(struct net_http *http, const struct net_http_request *request
 
 // End without any further callback; the connection is closed. Harmless when idle.
 void net_http_abort(struct net_http *http);
+
+C_END

@@ -3,9 +3,12 @@
 // without copies. What no route takes is answered by the server itself (400, 404, 405, 408, 411,
 // 413, 414, 431, 501, 505). Everything is called from the run loop.
 #pragma once
+#include "hal/language.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+C_BEGIN
 
 // One request and its answer; the server's memory, valid until the answer is out or `on_gone`.
 struct net_http_exchange;
@@ -58,3 +61,5 @@ void net_http_reply(struct net_http_exchange *x, int status, const char *type, c
 void net_http_reply_from(struct net_http_exchange *x, int status, const char *type, uint32_t n,
                          int (*fill)(struct net_http_exchange *x, uint32_t offset, char *to,
                                      uint32_t room));
+
+C_END

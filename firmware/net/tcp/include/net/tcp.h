@@ -3,8 +3,11 @@
 // where they arrived, sent bytes stay the caller's until they are acknowledged. No allocation; each
 // connection has a fixed share of the stack's pools, and those of `reserved` ones are set apart.
 #pragma once
+#include "hal/language.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+C_BEGIN
 
 struct net_tcp;
 
@@ -86,3 +89,5 @@ bool net_tcp_in_use(const struct net_tcp *c);
 
 // For the generated init.
 int net_tcp_init(void);
+
+C_END
