@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from unitool.formats import cose, keyset
+from unitool.formats.messages import Poll
+from unitool.formats.records import SlotState
 
 from ota_server import rollout as decide
 from ota_server.crypto import DeviceKeys, ServerKey
@@ -47,6 +49,18 @@ class Live:
     quiet: bytes = b""  # what a poll that needs nothing looks like, but for generation and seq
     quiet_epoch: int = -1
     stale_polls: int = 0
+    trial: tuple[int, bytes, float] | None = None  # boot count, image, first heard (monotonic)
+
+    def trial_s(self, poll: Poll) -> float:
+        """For how long the image on trial has been heard in this boot; 0 if none is."""
+        running = next((s for s in poll.app.slots if s.slot == poll.app.running), None)
+        if running is None or running.state != SlotState.TRYING:
+            self.trial = None
+            return 0.0
+        what = (poll.boot.count, running.digest or b"")
+        if self.trial is None or self.trial[:2] != what:
+            self.trial = (*what, time.monotonic())
+        return time.monotonic() - self.trial[2]
 
 
 class Fleet:

@@ -8,29 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from unitool.formats.manifest import Manifest
-from unitool.formats.messages import Poll, Report, ReportKind, SlotStatus
+from unitool.formats.messages import Crash, Poll, Report, SlotStatus
 from unitool.formats.reasons import MalformedError
-from unitool.formats.records import Reason, SlotState
+from unitool.formats.records import SlotState
 from unitool.formats.version import Version
-
-SLOT_REASONS = {
-    Reason.CRASHED: "it crashed until its tries were used up",
-    Reason.NOT_CONFIRMED: "no confirmation in time",
-    Reason.SIGNATURE: "signature or digest wrong at start",
-    Reason.IDENTITY: "identity of another product",
-    Reason.FLOOR: "security counter below the floor",
-    Reason.RELOCATION: "relocation table refused",
-    Reason.FORMAT: "format not understood",
-    Reason.SERVER: "ordered by the server",
-    Reason.LOCAL: "ordered at the device",
-    Reason.POWER_ONS: "too many power-ons without a confirmation",
-}
-
-
-def reason_words(reason: int) -> str:
-    """A slot's reason as an operator reads it."""
-    known = reason in SLOT_REASONS
-    return SLOT_REASONS[Reason(reason)] if known else f"reason {reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +24,12 @@ class SlotView:
     reason: int = 0
 
 
-def report_words(report: Report) -> str:
-    """The cause in a report as an operator reads it, empty if the device gave none."""
-    if report.text:
-        return report.text
-    if report.kind in (ReportKind.REVERTED, ReportKind.BAD):
-        return reason_words(report.code)
-    return f"code {report.code}" if report.code else ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one accepted poll says about the app (component 0) of a device."""
+    """What one accepted poll says about the app (component 0) of a device.
+
+    `trying_s`: for how long the server has heard it run an unconfirmed image in this boot.
+    """
 
     device: bytes
     vid: bytes
@@ -64,7 +39,10 @@ class Seen:
     slot_bytes: int
     agent: int
     boot: int
+    reset_reason: int = 0
     reports: tuple[Report, ...] = ()
+    crash: Crash | None = None
+    trying_s: float = 0.0
 
     def slot_with(self, digest: bytes) -> SlotView | None:
         """The slot that holds this image, the running one first."""
@@ -79,7 +57,7 @@ class Seen:
         return self.device.hex()[:8]
 
 
-def seen_from(poll: Poll) -> Seen:
+def seen_from(poll: Poll, trying_s: float = 0.0) -> Seen:
     """What matters of a poll; MalformedError if the running slot is none of those it lists."""
     app = poll.app
     slots = {s.slot: _slot_view(s) for s in app.slots}
@@ -95,7 +73,10 @@ def seen_from(poll: Poll) -> Seen:
         slot_bytes=poll.slot_bytes,
         agent=poll.agent,
         boot=poll.bootloader,
+        reset_reason=poll.boot.reset_reason,
         reports=poll.reports,
+        crash=poll.crash,
+        trying_s=trying_s,
     )
 
 
@@ -181,10 +162,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How careful a rollout is. `current`: only devices that run such a version; None means any."""
+    """How careful a rollout is. `current`: only devices that run such a version; None means any.
+
+    `confirm_after_s`: an image that has not run for so long is not confirmed yet.
+    """
 
     canary: int = 1
     silence_s: int = 3600
+    confirm_after_s: int = 10
     max_failures: int = 0
     current: tuple[Range, ...] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from unitool.formats.messages import ReportKind
+from unitool.formats.messages import Report, ReportKind
 from unitool.formats.records import SlotState
 
 from ota_server.model import (
@@ -15,11 +15,11 @@ from ota_server.model import (
     Seen,
     SlotView,
     Stage,
-    reason_words,
-    report_words,
 )
+from ota_server.words import crash_words, reason_words, report_words, reset_words
 
 DOWNLOAD_ATTEMPTS = 3
+RESET_WATCHDOG, RESET_PANIC = 3, 4
 
 # Worst first: of several reports in one poll the worst names the failure.
 _FATAL = {
@@ -29,6 +29,8 @@ _FATAL = {
     ReportKind.REFUSED: (Failure.REFUSED, "refused the offer of"),
     ReportKind.CRASH: (Failure.CRASH, "crashed in"),
 }
+
+_BEFORE_START = (ReportKind.REJECTED, ReportKind.REFUSED)
 
 
 def _failed(member: Member, failure: Failure, sentence: str) -> Member:
@@ -43,18 +45,30 @@ def _sentence(rollout: Rollout, seen: Seen, verb: str, cause: str) -> str:
     return f"{text}: {cause}" if cause else text
 
 
+def _cause(told: dict[int, Report], kind: ReportKind, seen: Seen) -> str:
+    """Why, as far as the device said: the report itself, and the crash behind it."""
+    causes = [report_words(told[kind])]
+    if kind in (ReportKind.BAD, ReportKind.REVERTED) and ReportKind.CRASH in told:
+        causes.append(report_words(told[ReportKind.CRASH]))
+    if ReportKind.CRASH in told and seen.crash is not None:
+        causes[-1] = f"{causes[-1]} {crash_words(seen.crash)}".strip()
+    elif kind == ReportKind.BAD and seen.reset_reason in (RESET_WATCHDOG, RESET_PANIC):
+        causes.append(f"last reset: {reset_words(seen.reset_reason)}")
+    return "; ".join(cause for cause in causes if cause)
+
+
 def from_reports(rollout: Rollout, member: Member, seen: Seen) -> Member:
     """The member after the failures that the device told; a silent one may speak again."""
     if member.stage is Stage.FAILED and member.failure is not Failure.SILENT:
         return member
     told = {r.kind: r for r in seen.reports if r.digest == rollout.release.image_digest}
+    started = member.stage not in (Stage.OFFERED, Stage.LEFT)
     for kind, (failure, verb) in _FATAL.items():
-        if kind in told:
-            causes = [report_words(told[kind])]
-            if kind is not ReportKind.CRASH and ReportKind.CRASH in told:
-                causes.append(report_words(told[ReportKind.CRASH]))
-            cause = "; ".join(c for c in causes if c)
-            return _failed(member, failure, _sentence(rollout, seen, verb, cause))
+        # An image that was not started here yet failed in an attempt before this one.
+        if kind in told and (started or kind in _BEFORE_START):
+            return _failed(
+                member, failure, _sentence(rollout, seen, verb, _cause(told, kind, seen))
+            )
     if ReportKind.DOWNLOAD_FAILED not in told:
         return member
     member = replace(member, attempts=member.attempts + 1)

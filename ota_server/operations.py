@@ -27,6 +27,7 @@ from ota_server.model import (
     Token,
 )
 from ota_server.publish import Part, Taken, check_keyset, take_apart
+from ota_server.status import is_older
 from ota_server.store import Change, add_keyset, add_release, now_s
 
 
@@ -163,6 +164,17 @@ class Operations:
         """The devices in a rollout."""
         found = ((d, d.members.get(id_)) for d in self.fleet.devices.values())
         return [(d, m) for d, m in found if m is not None]
+
+    def remaining(self, rollout: Rollout) -> int:
+        """Devices that run an older version and are not in it yet."""
+        found = rollout.release.manifest
+        identity = (found.vid.hex(), found.cid.hex())
+        return sum(
+            (d.device.status.get("vid"), d.device.status.get("cid")) == identity
+            and rollout.id not in d.members
+            and is_older(d.device.status, found)
+            for d in self.fleet.devices.values()
+        )
 
     # ---- devices
 

@@ -8,6 +8,7 @@ the last one that needed nothing. Everything else is decoded, decided and stored
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ REFUSED: Result = (403, b"")
 MALFORMED: Result = (400, b"")
 TOO_LARGE: Result = (413, b"")
 NOT_STORED: Result = (503, b"")
+
+TRIAL_POLL_S = 5  # a device whose image waits to be confirmed is watched closely
 
 # A poll up to its seq: map head, id (key 1), generation (key 2), head of seq (key 3, 8 bytes).
 _GENERATION = slice(21, 29)
@@ -117,14 +120,14 @@ class Polls:
         current = poll.generation == device.generation and poll.seq > live.seq
         if not (used_pending or current):
             return self._resync(live, raw)
-        seen = seen_from(poll)
+        seen = seen_from(poll, live.trial_s(poll))
         plan = decide.plan(fleet.rollouts_for(seen.vid, seen.cid), live.members, seen)
         live.seq, live.seen_s, live.heard = poll.seq, now_s(), time.monotonic()
         new = _after_poll(device, poll, used_pending)
         decided = fleet.place(live, plan.changes)
         live.device = new
         lasting = bool(poll.reports or plan.changes or used_pending or plan.action)
-        if not lasting:
+        if not lasting and plan.confirm_in_s is None:
             live.quiet, live.quiet_epoch = raw.payload[_REST], fleet.epoch
         change = replace(
             decided,
@@ -138,6 +141,8 @@ class Polls:
             await stored
         actions = [] if plan.action is None else [_wire(plan.action)]
         delay_s = self.intervals.busy_s if fleet.is_busy(live) else self.intervals.usual_s
+        if plan.confirm_in_s is not None:
+            delay_s = min(delay_s, math.ceil(plan.confirm_in_s), TRIAL_POLL_S)
         return self._answer(live, raw, delay_s, actions)
 
     def _resync(self, live: Live, raw: RawPoll) -> Result:

@@ -4,7 +4,8 @@
 The rules, in the order in which they matter:
 
 1. Only an image that a device runs as trying is confirmed, and only if the device is in the
-   image's rollout, that rollout is not aborted, and the image has not crashed there.
+   image's rollout, that rollout is not aborted, the image has not crashed there, and it has run
+   for a while: many faults show only after the first poll.
 2. While a device tries an image, nothing else is asked of it.
 3. Offers and `go` come only from a running rollout. Until the canaries succeeded, at most
    `canary` devices (and one for each failure that the operator forgave) hold a place.
@@ -73,6 +74,7 @@ class Plan:
 
     changes: tuple[Change, ...]
     action: Action | None
+    confirm_in_s: float | None = None  # once the image on trial has run long enough
 
 
 def plan(rollouts: Sequence[Rollout], members: Mapping[int, Member], seen: Seen) -> Plan:
@@ -84,12 +86,16 @@ def plan(rollouts: Sequence[Rollout], members: Mapping[int, Member], seen: Seen)
         key=lambda r: (r.release.version, r.id),
         reverse=True,
     )
-    action = _confirm(now, seen)
-    if action is None and seen.running.state is not SlotState.TRYING:
+    action: Action | None = None
+    trial = _trial(now, seen)
+    confirm_in_s = None if trial is None else trial.policy.confirm_after_s - seen.trying_s
+    if confirm_in_s is not None and confirm_in_s <= 0:
+        action, confirm_in_s = Confirm(seen.running.digest), None
+    if seen.running.state is not SlotState.TRYING:
         action = _advance(ranked, now, seen)
     old = {r.id: r for r in rollouts}
     changed = tuple(c for i, c in now.items() if c.rollout != old[i] or c.member != members.get(i))
-    return Plan(changed, action)
+    return Plan(changed, action, confirm_in_s)
 
 
 def observe(change: Change, seen: Seen) -> Change:
@@ -212,14 +218,14 @@ def _too_many(rollout: Rollout) -> bool:
     return counts.failed > policy.max_failures or every_canary
 
 
-def _confirm(now: Mapping[int, Change], seen: Seen) -> Action | None:
+def _trial(now: Mapping[int, Change], seen: Seen) -> Rollout | None:
+    """The rollout whose image this device runs on trial, if it may be confirmed."""
     if seen.running.state is not SlotState.TRYING:
         return None
-    digest = seen.running.digest
     for change in now.values():
-        trying = change.member.stage is Stage.TRYING
-        if change.rollout.release.image_digest == digest and trying:
-            return None if change.rollout.phase is Phase.ABORTED else Confirm(digest)
+        image = change.rollout.release.image_digest
+        if image == seen.running.digest and change.member.stage is Stage.TRYING:
+            return None if change.rollout.phase is Phase.ABORTED else change.rollout
     return None
 
 

@@ -78,6 +78,7 @@ def rollout_row(rollout: Rollout) -> dict[str, Any]:
             {
                 "canary": policy.canary,
                 "silence_s": policy.silence_s,
+                "confirm_after_s": policy.confirm_after_s,
                 "max_failures": policy.max_failures,
                 "current": ranges_json(policy.current),
             }
@@ -98,6 +99,7 @@ def rollout_from(row: Row, release: Release) -> Rollout:
         policy=Policy(
             canary=stored["canary"],
             silence_s=stored["silence_s"],
+            confirm_after_s=stored["confirm_after_s"],
             max_failures=stored["max_failures"],
             current=ranges_from(stored["current"]),
         ),

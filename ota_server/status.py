@@ -5,25 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from unitool.formats.messages import Crash, Poll, ReportKind, SlotStatus
+from unitool.formats.manifest import Manifest
+from unitool.formats.messages import Crash, Poll, SlotStatus
 from unitool.formats.records import SlotState
+from unitool.formats.version import Version
 
-KINDS = {
-    ReportKind.REFUSED: "offer refused",
-    ReportKind.DOWNLOAD_FAILED: "download failed",
-    ReportKind.INSTALLED: "installed",
-    ReportKind.REJECTED: "rejected after download",
-    ReportKind.CONFIRMED: "confirmed",
-    ReportKind.REVERTED: "reverted",
-    ReportKind.BAD: "bad",
-    ReportKind.CRASH: "crash",
-    ReportKind.ANSWERS_REFUSED: "answers refused",
-}
-
-
-def kind_words(kind: int) -> str:
-    """A report's kind as an operator reads it."""
-    return KINDS[ReportKind(kind)] if kind in KINDS else f"kind {kind}"
+from ota_server.words import FAULTS, reset_words
 
 
 def status_of(poll: Poll) -> dict[str, Any]:
@@ -36,7 +23,7 @@ def status_of(poll: Poll) -> dict[str, Any]:
         "slots": [_slot(s) for s in app.slots],
         "boot": {
             "count": poll.boot.count,
-            "reset_reason": poll.boot.reset_reason,
+            "reset_reason": reset_words(poll.boot.reset_reason),
             "crashes": poll.boot.crashes,
             "safe_mode": poll.boot.mode == 1,
         },
@@ -56,6 +43,15 @@ def running_version(status: dict[str, Any]) -> str:
         if slot["slot"] == status["running"]:
             return str(slot.get("version", ""))
     return ""
+
+
+def is_older(status: dict[str, Any], release: Manifest) -> bool:
+    """Whether a device of this status runs a version that the release may follow."""
+    text = running_version(status)
+    if not text:
+        return False
+    version = Version.parse(text)
+    return version < release.app.version and release.may_follow(version)
 
 
 def _slot(slot: SlotStatus) -> dict[str, Any]:
@@ -80,7 +76,7 @@ def _crash(crash: Crash) -> dict[str, Any]:
     return {
         "build_id": crash.build_id.hex(),
         "slot_base": crash.slot_base,
-        "reason": crash.reason,
+        "reason": FAULTS.get(crash.reason, f"fault {crash.reason}"),
         "pc": crash.pc,
         "lr": crash.lr,
         "sp": crash.sp,

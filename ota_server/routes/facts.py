@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ota_server.fleet import Live
-from ota_server.model import Member, Release, Rollout, StoredReport, report_words
+from ota_server.model import Release, Rollout, Stage, StoredReport
+from ota_server.operations import Operations
 from ota_server.rows import ranges_json
-from ota_server.status import kind_words, running_version
+from ota_server.status import running_version
+from ota_server.words import kind_words, report_words
 
 
 def when(at_s: int) -> str | None:
@@ -38,9 +40,12 @@ def release_facts(release: Release) -> dict[str, Any]:
     }
 
 
-def rollout_facts(rollout: Rollout, members: list[tuple[Live, Member]]) -> dict[str, Any]:
-    """A rollout; `members` may be empty where only the counts matter."""
-    policy = rollout.policy
+def rollout_facts(operations: Operations, rollout: Rollout) -> dict[str, Any]:
+    """A rollout and the devices in it."""
+    policy, members = rollout.policy, operations.members(rollout.id)
+    remaining = operations.remaining(rollout)
+    done = sum(m.stage is Stage.DONE for _, m in members)
+    here = sum(m.stage is not Stage.LEFT for _, m in members)
     return {
         "id": rollout.id,
         "release": rollout.release.id,
@@ -52,9 +57,12 @@ def rollout_facts(rollout: Rollout, members: list[tuple[Live, Member]]) -> dict[
         "reason": rollout.reason or None,
         "canary": policy.canary,
         "silence_s": policy.silence_s,
+        "confirm_after_s": policy.confirm_after_s,
         "max_failures": policy.max_failures,
         "current": ranges_json(policy.current),
         "created": when(rollout.added_s),
+        "remaining": remaining,
+        "complete": rollout.opened and done == here > 0 and remaining == 0,
         "counts": Counter(m.stage.value for _, m in members),
         "devices": [
             {

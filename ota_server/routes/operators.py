@@ -130,17 +130,18 @@ class Api:
         policy = Policy(
             canary=_uint(asked, "canary", default.canary),
             silence_s=_uint(asked, "silence_s", default.silence_s),
+            confirm_after_s=_uint(asked, "confirm_after_s", default.confirm_after_s),
             max_failures=_uint(asked, "max_failures", default.max_failures),
             current=_ranges(asked.get("current")),
         )
         rollout = await self.operations.begin(_uint(asked, "release", 0), policy)
-        return rollout_facts(rollout, [])
+        return rollout_facts(self.operations, rollout)
 
     async def rollout_list(self, _: Request) -> Any:
         """All of them, with counts."""
         facts = []
-        for id_, rollout in self.fleet.rollouts.items():
-            found = rollout_facts(rollout, self.operations.members(id_))
+        for rollout in self.fleet.rollouts.values():
+            found = rollout_facts(self.operations, rollout)
             del found["devices"]
             facts.append(found)
         return facts
@@ -148,24 +149,24 @@ class Api:
     async def rollout_show(self, request: Request) -> Any:
         """One, with its devices."""
         id_ = request.path_params["id"]
-        return rollout_facts(self.operations.rollout(id_), self.operations.members(id_))
+        return rollout_facts(self.operations, self.operations.rollout(id_))
 
     async def rollout_pause(self, request: Request) -> Any:
         """Stop for now."""
         id_ = request.path_params["id"]
-        return rollout_facts(await self.operations.pause(id_), self.operations.members(id_))
+        return rollout_facts(self.operations, await self.operations.pause(id_))
 
     async def rollout_resume(self, request: Request) -> Any:
         """Go on."""
         id_ = request.path_params["id"]
         retry = bool((await _json(request)).get("retry"))
         rollout = await self.operations.resume(id_, retry)
-        return rollout_facts(rollout, self.operations.members(id_))
+        return rollout_facts(self.operations, rollout)
 
     async def rollout_abort(self, request: Request) -> Any:
         """End it."""
         id_ = request.path_params["id"]
-        return rollout_facts(await self.operations.abort(id_), self.operations.members(id_))
+        return rollout_facts(self.operations, await self.operations.abort(id_))
 
     # ---- devices
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 
 from unitool.formats.manifest import Component, Manifest
@@ -84,6 +83,8 @@ def report(kind: ReportKind, version: Version = V2, code: int = 0, text: str = "
     return Report(kind=kind, digest=digest_of(version), code=code, text=text)
 
 
-def policy(canary: int = 1, max_failures: int = 0, silence_s: int = 60) -> Policy:
+def policy(canary: int = 1, max_failures: int = 0, confirm_after_s: int = 0) -> Policy:
     """How careful."""
-    return replace(Policy(), canary=canary, max_failures=max_failures, silence_s=silence_s)
+    return Policy(
+        canary=canary, max_failures=max_failures, silence_s=60, confirm_after_s=confirm_after_s
+    )

@@ -63,12 +63,12 @@ def test_operators_day(
     published = unitool("publish", bundle, *at)
     assert "release 1: webdemo 2.0.0 for rev-a, 5" in published.stdout
     assert "next: unitool rollout create 1" in published.stdout
-    assert facts("rollout", "create", 1, *at)[0]["id"] == 1
+    assert facts("rollout", "create", 1, "--confirm-after-s", 0, *at)[0]["id"] == 1
     codes = [code for _ in range(6) for code in device.step()]
     assert codes == [Code.OFFER, Code.GO, Code.CONFIRM]
     shown = unitool("rollout", "status", 1, *at)
-    assert "running, everybody (canary 1); 1 done" in shown.stdout
-    assert "1 done" in unitool("rollout", "status", *at).stdout
+    assert "running, everybody (canary 1); all 1 device(s) done" in shown.stdout
+    assert "all 1 device(s) done" in unitool("rollout", "status", *at).stdout
     listed = unitool("device", "list", *at)
     assert device.id.hex() in listed.stdout
     assert "2.0.0" in listed.stdout

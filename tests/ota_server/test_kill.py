@@ -94,7 +94,7 @@ def test_updates_go_on_through_kills(
         device.join()
     data = release(vendor, "2.0.0")
     server.client.send("/releases", [data], len(data))
-    id_ = server.client.post("/rollouts", {"release": 1, "canary": 2})["id"]
+    id_ = server.client.post("/rollouts", {"release": 1, "canary": 2, "confirm_after_s": 0})["id"]
     done = threading.Event()
 
     def kill() -> None:

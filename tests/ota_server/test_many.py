@@ -91,7 +91,7 @@ def test_canary_then_everybody(tmp_path: Path, vendor: Vendor) -> None:
         asyncio.run(crowd.everybody("join"))
         data = release(vendor, "2.0.0")
         server.client.send("/releases", [data], len(data))
-        server.client.post("/rollouts", {"release": 1, "canary": CANARY})
+        server.client.post("/rollouts", {"release": 1, "canary": CANARY, "confirm_after_s": 0})
         asyncio.run(crowd.everybody("step"))
         assert crowd.told == {Code.OFFER: CANARY}, "everybody asked at once, ten were told"
         for _ in range(12):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unitool.formats.messages import ReportKind
+from unitool.formats.messages import Crash, ReportKind
 from unitool.formats.records import SlotState
 
 from ota_server.model import (
@@ -71,6 +71,11 @@ class Fleet:
         for mine in self.members.values():
             if rollout in mine:
                 mine[rollout] = forgiven(mine[rollout])
+
+    def start(self, device: int = 0) -> None:
+        """Take one device as far as `go`."""
+        assert isinstance(self.poll(seen(device=device)), Offer)
+        assert isinstance(self.poll(seen(OLD, READY, device=device)), Go)
 
     def through(self, device: int) -> None:
         """Take one device all the way to the new version."""
@@ -163,17 +168,17 @@ def test_no_confirm_after_a_crash_of_that_image(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("kind", "code", "words"),
     [
-        (ReportKind.REFUSED, 3, "refused the offer of 2.0.0: code 3"),
+        (ReportKind.REFUSED, 14, "refused the offer of 2.0.0: signature"),
         (ReportKind.REJECTED, 0, "rejected after the download 2.0.0"),
         (ReportKind.REVERTED, 2, "rolled back from 2.0.0 to 1.0.0: no confirmation in time"),
         (ReportKind.BAD, 1, "rolled back from 2.0.0 to 1.0.0: it crashed until its tries"),
-        (ReportKind.CRASH, 7, "crashed in 2.0.0: code 7"),
+        (ReportKind.CRASH, 7, "crashed in 2.0.0: fault 7"),
     ],
 )
 def test_each_failing_report_halts_and_says_why(
     fleet: Fleet, kind: ReportKind, code: int, words: str
 ) -> None:
-    fleet.poll(seen())
+    fleet.start(1)
     assert fleet.poll(seen(OLD, EMPTY, report(kind, code=code))) is None
     assert fleet.rollouts[1].phase is Phase.HALTED
     assert fleet.rollouts[1].reason.startswith(f"device 00000000 {words}")
@@ -181,7 +186,7 @@ def test_each_failing_report_halts_and_says_why(
 
 
 def test_bad_and_crash_together_name_both(fleet: Fleet) -> None:
-    fleet.poll(seen())
+    fleet.start(1)
     told = (report(ReportKind.CRASH, text="panic x"), report(ReportKind.BAD, code=1))
     fleet.poll(seen(OLD, EMPTY, *told))
     assert "rolled back from 2.0.0 to 1.0.0" in fleet.rollouts[1].reason
@@ -210,6 +215,43 @@ def test_three_failed_downloads_are_a_failure(fleet: Fleet) -> None:
         assert isinstance(fleet.poll(seen(OLD, EMPTY, failed)), Offer)
     assert fleet.poll(seen(OLD, EMPTY, failed)) is None
     assert "failed 3 times to download 2.0.0: HTTP 404" in fleet.rollouts[1].reason
+
+
+def test_crash_is_told_with_its_place(fleet: Fleet) -> None:
+    fleet.start(1)
+    where = Crash(build_id=b"\xab" * 20, slot_base=0x21000000, reason=1, pc=0x1234, lr=5, sp=6)
+    told = (report(ReportKind.CRASH, code=3), report(ReportKind.BAD, code=1))
+    fleet.poll(replace(seen(OLD, EMPTY, *told), crash=where))
+    assert fleet.rollouts[1].reason.endswith(
+        "its tries were used up; assertion at pc 00001234, lr 00000005, slot base 21000000, "
+        "build " + "ab" * 20
+    )
+
+
+def test_hang_is_told_by_the_reset(fleet: Fleet) -> None:
+    fleet.start(1)
+    bad = report(ReportKind.BAD, code=1)
+    fleet.poll(replace(seen(OLD, EMPTY, bad), reset_reason=3))
+    assert fleet.rollouts[1].reason.endswith("used up; last reset: watchdog")
+
+
+def test_reports_of_an_attempt_before_do_not_fail_a_new_one(fleet: Fleet) -> None:
+    """Devices tell at each start again what lies in their slots."""
+    old = slot(V2, SlotState.REVERTED, reason=2)
+    for _ in range(3):
+        facts = seen(OLD, old, report(ReportKind.REVERTED, code=2))
+        assert isinstance(fleet.poll(facts), Offer)
+
+
+def test_confirmed_only_after_it_ran_for_a_while() -> None:
+    fleet = Fleet(begun(1, release(), policy(confirm_after_s=10)))
+    fleet.start(1)
+    for trying_s, left_s in ((0.0, 10.0), (9.5, 0.5)):
+        facts = replace(seen(TRYING, OLD), trying_s=trying_s)
+        assert fleet.poll(facts) is None
+        mine = fleet.members[facts.device]
+        assert plan(list(fleet.rollouts.values()), mine, facts).confirm_in_s == left_s
+    assert fleet.poll(replace(seen(TRYING, OLD), trying_s=10.0)) == Confirm(digest_of(V2))
 
 
 def test_crash_after_success_counts(fleet: Fleet) -> None:

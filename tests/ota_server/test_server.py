@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from unitool.formats.answer import Code
+from unitool.formats.messages import ReportKind
 from unitool.formats.version import Version
 
 from .bundles import Vendor, release
@@ -21,7 +22,7 @@ def publish(server: ServerProcess, bundle: bytes) -> int:
 
 
 def roll_out(server: ServerProcess, bundle: bytes, **policy: Any) -> int:
-    asked = {"release": publish(server, bundle)} | policy
+    asked = {"release": publish(server, bundle), "confirm_after_s": 0} | policy
     return int(server.client.post("/rollouts", asked)["id"])
 
 
@@ -44,6 +45,7 @@ def test_update_course_of_one_device(
     assert device.runs == Version(2)
     facts = show(server, id_)
     assert facts["counts"] == {"done": 1}
+    assert facts["complete"]
     assert facts["stage"] == "everybody"
     told = server.client.get(f"/devices/{device.id.hex()}")
     assert [r["kind"] for r in told["reports"]] == ["confirmed", "installed"]
@@ -67,6 +69,7 @@ def test_crashing_release_halts_at_the_canary_and_says_why(
     facts = show(server, id_)
     assert facts["phase"] == "halted"
     assert facts["counts"] == {"failed": 1}
+    assert (facts["remaining"], facts["complete"]) == (3, False)
     canary = facts["devices"][0]["id"][:8]
     assert facts["reason"] == (
         f"device {canary} rolled back from 3.0.0 to 1.0.0: "
@@ -155,3 +158,32 @@ def test_everything_survives_a_restart_in_the_middle_of_an_update(
         server.start()
     assert codes == [Code.OFFER, Code.GO, Code.CONFIRM]
     assert show(server, id_)["counts"] == {"done": 1}
+
+
+def test_image_that_crashes_soon_after_its_first_poll_is_not_kept(
+    server: ServerProcess, vendor: Vendor, make_device: DeviceMaker
+) -> None:
+    device = make_device()
+    settle(device, 2)
+    id_ = roll_out(server, release(vendor, "2.0.0"), confirm_after_s=60)
+    settle(device, 2)
+    assert device.runs == Version(2)
+    assert settle(device, 5) == [], "it has not run for long"
+    device.boot, device.polls = device.boot + 1, 0
+    device.report(ReportKind.CRASH, device.slots[device.running].digest or b"", code=1)
+    assert settle(device, 2) == []
+    assert show(server, id_)["phase"] == "halted"
+    device.revert()
+    assert settle(device, 3) == []
+
+
+def test_image_is_kept_once_it_ran_long_enough(
+    server: ServerProcess, vendor: Vendor, make_device: DeviceMaker
+) -> None:
+    device = make_device()
+    settle(device, 2)
+    roll_out(server, release(vendor, "2.0.0"), confirm_after_s=1)
+    assert settle(device, 4) == [Code.OFFER, Code.GO]
+    assert device.poll().next_poll_s == 1
+    time.sleep(1.1)
+    assert device.step() == [Code.CONFIRM]

@@ -37,6 +37,13 @@ def command() -> None:
     help="A device not heard for so long after it was told to restart has failed.",
 )
 @click.option(
+    "--confirm-after-s",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="How long an image must have run on a device before it is kept.",
+)
+@click.option(
     "--max-failures",
     type=click.IntRange(0),
     default=0,
@@ -54,6 +61,7 @@ def create(
     release: tuple[int, ...],
     canary: int,
     silence_s: int,
+    confirm_after_s: int,
     max_failures: int,
     current: tuple[str, ...],
     data: Path,
@@ -64,6 +72,7 @@ def create(
     asked: dict[str, Any] = {
         "canary": canary,
         "silence_s": silence_s,
+        "confirm_after_s": confirm_after_s,
         "max_failures": max_failures,
         "current": [_range(text) for text in current] or None,
     }
@@ -141,7 +150,12 @@ def _without_times(facts: Any) -> Any:
 
 def _counts(rollout: dict[str, Any]) -> str:
     counts = rollout["counts"]
-    return ", ".join(f"{counts[s]} {s}" for s in STAGES if counts.get(s)) or "none yet"
+    if rollout["complete"]:
+        return f"all {counts['done']} device(s) done"
+    parts = [f"{counts[s]} {s}" for s in STAGES if counts.get(s)]
+    if rollout["remaining"]:
+        parts.append(f"{rollout['remaining']} to follow")
+    return ", ".join(parts) or "no device yet"
 
 
 def _show_all(rollouts: list[dict[str, Any]]) -> None:
