@@ -16,8 +16,8 @@ struct scenario {
     void (*prepare)(int parameter); // leaves the device as it is when the scenario begins
     int parameter;
     struct goal goal;
-    struct goal later;  // must still work after whatever was cut
-    bool twice;         // cut a second time during the recovery
+    struct goal later; // must still work after whatever was cut
+    bool twice;        // cut a second time during the recovery
 };
 
 static struct {
@@ -94,8 +94,7 @@ static void finish(const struct scenario *s) {
     device_drive(s->later, RESET_POWER_ON);
 }
 
-static void cut_twice(const struct scenario *s, const struct nor_snapshot *start,
-                      struct tally *t) {
+static void cut_twice(const struct scenario *s, const struct nor_snapshot *start, struct tally *t) {
     for (now.again_in = 1;; now.again_in++) {
         now.again = (enum cut)((now.again_in + now.at + (uint32_t)now.cut) % CUT_KINDS);
         run(s, start);
@@ -147,20 +146,29 @@ static void report(const struct scenario *s) {
     fflush(stdout);
 }
 
-static const struct scenario long_install = {
-    "install, confirm", prepare_first, FIRST, {SECOND, CONFIRMS}, {LATER, CONFIRMS}, false};
+static const struct scenario long_install = {"install, confirm", prepare_first,     FIRST,
+                                             {SECOND, CONFIRMS}, {LATER, CONFIRMS}, false};
 
 static const struct scenario scenarios[] = {
-    {"install into A, confirm", prepare_second, SECOND, {LATER, CONFIRMS}, {SECOND, CONFIRMS}, false},
+    {"install into A, confirm",
+     prepare_second,
+     SECOND,
+     {LATER, CONFIRMS},
+     {SECOND, CONFIRMS},
+     false},
     {"install, crashes, back", prepare_first, SMALL, {FAULTY, CRASHES}, {SMALLER, CONFIRMS}, false},
-    {"install, gives up, back", prepare_first, SMALL, {FAULTY, GIVES_UP}, {SMALLER, CONFIRMS},
+    {"install, gives up, back",
+     prepare_first,
+     SMALL,
+     {FAULTY, GIVES_UP},
+     {SMALLER, CONFIRMS},
      false},
     {"both slots, no journal", prepare_fresh, SMALL, {SMALL, CONFIRMS}, {SMALLER, CONFIRMS}, true},
 };
 
 // What is the same on every part, and expensive: on the first only.
-static const struct scenario small_twice = {
-    "small install, cut twice", prepare_first, SMALL, {SMALLER, CONFIRMS}, {SMALL, CONFIRMS}, true};
+static const struct scenario small_twice = {"small install, cut twice", prepare_first,     SMALL,
+                                            {SMALLER, CONFIRMS},        {SMALL, CONFIRMS}, true};
 
 static void run_all(bool first) {
     report(&long_install);

@@ -282,14 +282,14 @@ void device_make(int image) {
     device_count = 0;
     uint8_t padded[sizeof(identity_record)];
     memcpy(padded, identity_record, sizeof(padded));
-    SIM_CHECK(hal_flash_program(&board_flash, board_layout.identity.offset, padded,
-                                sizeof(padded)) == 0);
+    SIM_CHECK(
+        hal_flash_program(&board_flash, board_layout.identity.offset, padded, sizeof(padded)) == 0);
     SIM_CHECK(journal_open(&j, &board_layout, JOURNAL_AT_BOOT) == 0);
     handover.slot = SLOT_B;
     read_params();
     SIM_CHECK(trust_load(&boot.keys, boot.keyset, &board_layout, &j, &boot.params) == 0);
-    boot.policy = (struct slot_policy){
-        .layout = &board_layout, .params = &boot.params, .keys = &boot.keys};
+    boot.policy =
+        (struct slot_policy){.layout = &board_layout, .params = &boot.params, .keys = &boot.keys};
     install_at_last(&j, &images[image], SLOT_A);
     struct slot_record r;
     slot_get(&j, SLOT_A, &r);

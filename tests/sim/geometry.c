@@ -4,8 +4,8 @@
 
 #define REGIONS(...)                                                                               \
     .regions = (const struct hal_flash_region[]){__VA_ARGS__},                                     \
-    .n_regions = sizeof((const struct hal_flash_region[]){__VA_ARGS__}) /                          \
-                 sizeof(struct hal_flash_region)
+    .n_regions =                                                                                   \
+        sizeof((const struct hal_flash_region[]){__VA_ARGS__}) / sizeof(struct hal_flash_region)
 
 extern const struct hal_flash_ops nor_ops;
 
@@ -14,8 +14,12 @@ enum { KIB = 1024 };
 const struct geometry nor_geometries[] = {
     {
         .name = "4 KiB, unit 8",
-        .flash = {.ops = &nor_ops, REGIONS({64, 4 * KIB}), .size = 256 * KIB, .program_bytes = 8,
-                  .base = 0x21000000, .erased_value = 0xFF},
+        .flash = {.ops = &nor_ops,
+                  REGIONS({64, 4 * KIB}),
+                  .size = 256 * KIB,
+                  .program_bytes = 8,
+                  .base = 0x21000000,
+                  .erased_value = 0xFF},
         .layout = {.identity = {0, 4 * KIB},
                    .trust = {{4 * KIB, 4 * KIB}, {8 * KIB, 4 * KIB}},
                    .journal = {{12 * KIB, 4 * KIB}, {16 * KIB, 4 * KIB}},
@@ -24,8 +28,12 @@ const struct geometry nor_geometries[] = {
     },
     {
         .name = "256 KiB, unit 4",
-        .flash = {.ops = &nor_ops, REGIONS({9, 256 * KIB}), .size = 2304 * KIB, .program_bytes = 4,
-                  .base = 0x20000000, .erased_value = 0xFF},
+        .flash = {.ops = &nor_ops,
+                  REGIONS({9, 256 * KIB}),
+                  .size = 2304 * KIB,
+                  .program_bytes = 4,
+                  .base = 0x20000000,
+                  .erased_value = 0xFF},
         .layout = {.identity = {0, 256 * KIB},
                    .trust = {{256 * KIB, 256 * KIB}, {512 * KIB, 256 * KIB}},
                    .journal = {{768 * KIB, 256 * KIB}, {1024 * KIB, 256 * KIB}},
@@ -36,7 +44,10 @@ const struct geometry nor_geometries[] = {
         .name = "8..128 KiB, unit 4",
         .flash = {.ops = &nor_ops,
                   REGIONS({8, 8 * KIB}, {2, 16 * KIB}, {1, 64 * KIB}, {2, 128 * KIB}),
-                  .size = 416 * KIB, .program_bytes = 4, .base = 0x08000000, .erased_value = 0xFF},
+                  .size = 416 * KIB,
+                  .program_bytes = 4,
+                  .base = 0x08000000,
+                  .erased_value = 0xFF},
         .layout = {.identity = {0, 8 * KIB},
                    .trust = {{8 * KIB, 8 * KIB}, {16 * KIB, 8 * KIB}},
                    .journal = {{24 * KIB, 8 * KIB}, {32 * KIB, 8 * KIB}},
@@ -45,8 +56,12 @@ const struct geometry nor_geometries[] = {
     },
     {
         .name = "8 KiB, unit 512",
-        .flash = {.ops = &nor_ops, REGIONS({32, 8 * KIB}), .size = 256 * KIB, .program_bytes = 512,
-                  .base = 0x10000000, .erased_value = 0xFF},
+        .flash = {.ops = &nor_ops,
+                  REGIONS({32, 8 * KIB}),
+                  .size = 256 * KIB,
+                  .program_bytes = 512,
+                  .base = 0x10000000,
+                  .erased_value = 0xFF},
         .layout = {.identity = {0, 8 * KIB},
                    .trust = {{8 * KIB, 8 * KIB}, {16 * KIB, 8 * KIB}},
                    .journal = {{24 * KIB, 16 * KIB}, {40 * KIB, 16 * KIB}},
@@ -55,8 +70,13 @@ const struct geometry nor_geometries[] = {
     },
     {
         .name = "2 KiB, unit 16, ECC",
-        .flash = {.ops = &nor_ops, REGIONS({128, 2 * KIB}), .size = 256 * KIB, .program_bytes = 16,
-                  .base = 0x08000000, .erased_value = 0xFF, .read_may_fault = true},
+        .flash = {.ops = &nor_ops,
+                  REGIONS({128, 2 * KIB}),
+                  .size = 256 * KIB,
+                  .program_bytes = 16,
+                  .base = 0x08000000,
+                  .erased_value = 0xFF,
+                  .read_may_fault = true},
         .layout = {.identity = {0, 4 * KIB},
                    .trust = {{4 * KIB, 4 * KIB}, {8 * KIB, 4 * KIB}},
                    .journal = {{12 * KIB, 2 * KIB}, {14 * KIB, 2 * KIB}},
@@ -66,8 +86,12 @@ const struct geometry nor_geometries[] = {
     },
     {
         .name = "4 KiB, unit 4, erased 00",
-        .flash = {.ops = &nor_ops, REGIONS({64, 4 * KIB}), .size = 256 * KIB, .program_bytes = 4,
-                  .base = 0x30000000, .erased_value = 0x00},
+        .flash = {.ops = &nor_ops,
+                  REGIONS({64, 4 * KIB}),
+                  .size = 256 * KIB,
+                  .program_bytes = 4,
+                  .base = 0x30000000,
+                  .erased_value = 0x00},
         .layout = {.identity = {0, 4 * KIB},
                    .trust = {{4 * KIB, 4 * KIB}, {8 * KIB, 4 * KIB}},
                    .journal = {{12 * KIB, 4 * KIB}, {16 * KIB, 4 * KIB}},

@@ -56,7 +56,9 @@ FLEET = bytes(range(16))
 def key(name: str) -> ec.EllipticCurvePrivateKey:
     """Return a key that is the same in every run."""
     seed = random.Random(name).randbytes(32)
-    return p256.private_key((int.from_bytes(seed, "big") % (p256.ORDER - 1) + 1).to_bytes(32, "big"))
+    return p256.private_key(
+        (int.from_bytes(seed, "big") % (p256.ORDER - 1) + 1).to_bytes(32, "big")
+    )
 
 
 def build(out: Path, mains: list[str]) -> Path:
@@ -74,9 +76,9 @@ def build(out: Path, mains: list[str]) -> Path:
         # Hashing is most of a campaign; lib/crypto has its own tests under the sanitizers.
         checks = () if "crypto" in source.parts else _SANITIZE
         objects.append(object_file)
-        jobs.append([
-            "gcc", *_FLAGS, *checks, *includes, *sites, "-c", str(source), "-o", str(object_file)
-        ])
+        jobs.append(
+            ["gcc", *_FLAGS, *checks, *includes, *sites, "-c", str(source), "-o", str(object_file)]
+        )
     for job in jobs:
         subprocess.run(job, check=True)
     program = out / "program"
@@ -125,11 +127,25 @@ def _words(rng: random.Random, size: int, table_at: int, granule: int) -> list[i
             words.append(at)
 
 
-def signed(content: bytes, *, counter: int, signer: str = "image", cid: bytes = CID,
-           minor: int = 0, rom_fixed: int | None = None) -> bytes:
+def signed(
+    content: bytes,
+    *,
+    counter: int,
+    signer: str = "image",
+    cid: bytes = CID,
+    minor: int = 0,
+    rom_fixed: int | None = None,
+) -> bytes:
     """Return the image file."""
-    return image.build(content, version=Version(1, minor, 0, 0), counter=counter, vid=VID, cid=cid,
-                       key=key(signer), rom_fixed=rom_fixed)
+    return image.build(
+        content,
+        version=Version(1, minor, 0, 0),
+        counter=counter,
+        vid=VID,
+        cid=cid,
+        key=key(signer),
+        rom_fixed=rom_fixed,
+    )
 
 
 def placed(file: bytes, place: Place, slot: int) -> bytes:
@@ -143,20 +159,36 @@ def placed(file: bytes, place: Place, slot: int) -> bytes:
 
 def boot_params(floor: int = 0, floors: dict[bytes, int] | None = None) -> bytes:
     """Return the block of a bootloader for our product."""
-    keys = tuple(Key(role=role, key=p256.public(key(name))) for role, name in
-                 ((Role.IMAGE, "image"), (Role.IMAGE_DEV, "development"), (Role.SERVER, "server")))
+    keys = tuple(
+        Key(role=role, key=p256.public(key(name)))
+        for role, name in (
+            (Role.IMAGE, "image"),
+            (Role.IMAGE_DEV, "development"),
+            (Role.SERVER, "server"),
+        )
+    )
     keyset = Keyset(vid=VID, fleet=FLEET, epoch=1, keys=keys, floors=floors or {})
     return BootParams(
-        floor=floor, vid=VID, cid=CID, fleet=FLEET, root=p256.public(key("root")),
-        spare=p256.public(key("spare")), keyset=keyset.sign(key("root"))
+        floor=floor,
+        vid=VID,
+        cid=CID,
+        fleet=FLEET,
+        root=p256.public(key("root")),
+        spare=p256.public(key("spare")),
+        keyset=keyset.sign(key("root")),
     ).encode()
 
 
 def identity(development: bool = False) -> bytes:
     """Return the identity record of a device."""
     device = key("device")
-    return Identity(private=p256.scalar(device), public=p256.public(device), seed=bytes(32),
-                    url="http://10.0.2.2:8080", development=development).encode()
+    return Identity(
+        private=p256.scalar(device),
+        public=p256.public(device),
+        seed=bytes(32),
+        url="http://10.0.2.2:8080",
+        development=development,
+    ).encode()
 
 
 def write_images(folder: Path, place: Place, files: list[bytes]) -> None:

@@ -23,7 +23,7 @@ struct coverage {
     uint32_t cuts[CUT_KINDS];
 };
 
-const char *const nor_cut_name[CUT_KINDS] = {"before", "old",   "new",  "mixed",
+const char *const nor_cut_name[CUT_KINDS] = {"before",   "old",   "new",  "mixed",
                                              "unstable", "fault", "after"};
 
 struct nor nor;
@@ -126,7 +126,8 @@ static void tear(uint32_t unit, const uint8_t *asked) {
     }
 }
 
-// A unit that a cut spent without a trace is programmed again: real parts refuse, spoil it, or take it.
+// A unit that a cut spent without a trace is programmed again: real parts refuse, spoil it, or take
+// it.
 static int program_spent(uint32_t unit, const uint8_t *from) {
     uint8_t *cells = nor.cells + unit * unit_bytes();
     switch (nor_random() % 3) {

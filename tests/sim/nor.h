@@ -31,12 +31,12 @@ extern const unsigned nor_n_geometries;
 // The flash at hand, and what is to happen to it.
 struct nor {
     const struct geometry *geometry;
-    uint8_t *cells;   // what is stored
-    uint8_t *asked;   // of unstable units: what they should have become
-    uint8_t *state;   // per program unit
+    uint8_t *cells; // what is stored
+    uint8_t *asked; // of unstable units: what they should have become
+    uint8_t *state; // per program unit
     uint32_t n_units;
-    uint32_t ops;     // programs and erases since nor_arm()
-    uint32_t cut_at;  // operation that is cut, 1 the first, 0 none
+    uint32_t ops;    // programs and erases since nor_arm()
+    uint32_t cut_at; // operation that is cut, 1 the first, 0 none
     enum cut cut;
     uint32_t cut_again_in; // after the cut: so many operations later once more, 0 not
     enum cut cut_again;
