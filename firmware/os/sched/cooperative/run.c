@@ -13,6 +13,7 @@ static struct os_timer *timers; // by due time
 static struct os_poller *pollers;
 static void (*deferred[DEFERRED_MAX])(void);
 static uint32_t n_deferred;
+static uint32_t wakes; // by os_defer: something waits for the next turn
 
 static void insert(struct os_timer *timer, uint32_t due_ms) {
     timer->due_ms = due_ms;
@@ -50,25 +51,34 @@ void os_poller_add(struct os_poller *poller) {
     pollers = poller;
 }
 
+// Those that are deferred meanwhile wait for the next turn.
+static uint32_t poll_deferred(struct os_poller *poller) {
+    (void)poller;
+    void (*batch[DEFERRED_MAX])(void);
+    uint32_t n = n_deferred;
+    for (uint32_t i = 0; i < n; i++) {
+        batch[i] = deferred[i];
+    }
+    n_deferred = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        batch[i]();
+    }
+    return UINT32_MAX;
+}
+
+// All of it vanishes from images that never defer: the loop itself only looks at `wakes`.
 int os_defer(void (*fn)(void)) {
+    static struct os_poller poller;
+    if (poller.poll == NULL) {
+        poller.poll = poll_deferred;
+        os_poller_add(&poller);
+    }
+    wakes++;
     if (n_deferred == DEFERRED_MAX) {
         return ERR_NO_MEMORY;
     }
     deferred[n_deferred++] = fn;
     return 0;
-}
-
-// Those that are deferred meanwhile wait for the next turn.
-static void run_deferred(void) {
-    void (*batch[DEFERRED_MAX])(void);
-    uint32_t n = n_deferred;
-    n_deferred = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        batch[i] = deferred[i];
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        batch[i]();
-    }
 }
 
 // Runs the first timer if it is due; returns in how many ms the next one is.
@@ -97,9 +107,9 @@ static uint32_t run_pollers(uint32_t wait_ms) {
 _Noreturn void os_run(void) {
     for (;;) {
         hal_wdt_feed();
+        uint32_t wakes_before = wakes;
         uint32_t wait_ms = run_pollers(run_timer());
-        run_deferred();
-        if (wait_ms > 0 && n_deferred == 0) {
+        if (wait_ms > 0 && wakes == wakes_before) {
             hal_idle_for((wait_ms < SLEEP_MS_MAX ? wait_ms : SLEEP_MS_MAX) * 1000);
         }
     }
