@@ -41,8 +41,8 @@ _INCLUDES = (
     "tests/firmware/slots",
     "tests/sim",
 )
-_FLAGS = "-std=gnu11 -O2 -g -Wall -Wextra -Werror".split()
-_SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
+_FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
+_SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 _SITES = ("-include", str(SIM / "sites.h"))
 # Files that must not see the renamed calls: they define them.
 _PLAIN = {"flash.c", "nor.c", "geometry.c"}
@@ -123,7 +123,7 @@ def _words(rng: random.Random, size: int, table_at: int, granule: int) -> list[i
         at += 4 + granule * rng.randrange(40)
         if at + 4 > size:
             return words
-        if at + 4 <= 0x20 or (0x2C <= at and at + 4 <= table_at) or at >= table_end:
+        if at + 4 <= 0x20 or (at >= 0x2C and at + 4 <= table_at) or at >= table_end:
             words.append(at)
 
 

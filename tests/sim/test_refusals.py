@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the bootloader and the installer must refuse, each with its own reason, on host-built code."""
+"""What bootloader and installer must refuse, each with its own reason, on host-built code."""
 
 from __future__ import annotations
 
