@@ -17,8 +17,8 @@ void *os_alloc(size_t size) {
     if (top == NULL) {
         top = highest = start();
     }
-    size_t left = (size_t)(hal_heap_end - top);
-    if (size == 0 || size > left || left - size < ALIGN_BYTES) {
+    size_t left = (size_t)(hal_heap_end - top) & ~(size_t)(ALIGN_BYTES - 1);
+    if (size == 0 || size > left) {
         return NULL;
     }
     last = top;
