@@ -7,7 +7,8 @@ void start(void);
 void base_start(void);
 int main(void);
 
-__attribute__((weak)) void base_start(void) {} // the bootloader has no os/base
+__attribute__((weak)) void base_start(void) {
+} // the bootloader has no os/base
 
 __attribute__((section(".head"), used)) static const void *const head[11] = {
     start_stack_end,

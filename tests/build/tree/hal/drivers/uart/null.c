@@ -2,4 +2,5 @@
 // A driver that does nothing.
 void hal_uart_nothing(void);
 
-void hal_uart_nothing(void) {}
+void hal_uart_nothing(void) {
+}
