@@ -57,7 +57,7 @@ int reloc_open(struct reloc *r, const struct image_source *body, uint32_t table_
     r->granule = head[1];
     r->count = load_u32(head + 8);
     if (head[0] != VERSION || (r->granule != 2 && r->granule != 4) || load_u16(head + 2) != 0 ||
-        load_u32(head + 4) != slot_a_body || length > room || r->count > length) {
+        load_u32(head + 4) != slot_a_body || length > room) {
         return ERR_RELOCATION;
     }
     r->table = table_offset;

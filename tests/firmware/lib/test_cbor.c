@@ -88,6 +88,40 @@ static void numbers_that_do_not_fit(void) {
     CHECK(cbor_bytes_fixed(&in, two, 2) == ERR_FORMAT);
 }
 
+// RFC 3629: no character longer than needed, no surrogates, nothing above U+10FFFF.
+static void text_is_utf8(void) {
+    static const struct {
+        const char *item;
+        bool good;
+    } cases[] = {
+        {"61 7f", true},        {"62 c280", true},      {"63 e0a080", true},
+        {"63 ed9fbf", true},    {"63 ee8080", true},    {"64 f0908080", true},
+        {"64 f48fbfbf", true},  {"61 80", false},       {"62 c080", false},
+        {"62 c1bf", false},     {"62 c27f", false},     {"63 e09fbf", false},
+        {"63 eda080", false},   {"63 edbfbf", false},   {"64 f08fbfbf", false},
+        {"64 f4908080", false}, {"64 f5808080", false}, {"61 c2", false},
+        {"62 e0a0", false},     {"63 f09080", false},   {"61 ff", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cbor_in in = open_hex(cases[i].item);
+        check_context = cases[i].item;
+        CHECK((cbor_skip(&in) == 0) == cases[i].good);
+    }
+    check_context = "";
+}
+
+// Counts of 2^32, which would be 0 if cut to 32 bits.
+static void huge_counts_are_refused(void) {
+    uint32_t count;
+    struct cbor_map map;
+    struct cbor_in in = open_hex("9b 00000001 00000000");
+    CHECK(cbor_array(&in, &count) == ERR_FORMAT);
+    in = open_hex("bb 00000001 00000000");
+    CHECK(cbor_map(&in, &map) == ERR_FORMAT);
+    in = open_hex("bb 80000000 00000000");
+    CHECK(cbor_skip(&in) == ERR_FORMAT);
+}
+
 static void a_full_buffer_is_an_error_that_stays(void) {
     uint8_t small[4];
     struct cbor_out out;
@@ -105,6 +139,8 @@ int main(void) {
     keys();
     keys_out_of_order();
     numbers_that_do_not_fit();
+    text_is_utf8();
+    huge_counts_are_refused();
     a_full_buffer_is_an_error_that_stays();
     return 0;
 }

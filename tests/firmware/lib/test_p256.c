@@ -78,6 +78,18 @@ static void points_off_the_curve_are_refused(void) {
     }
 }
 
+// With hash 0 and r = s = x, the sum is the key itself: true for any point, were the curve not
+// checked.
+static void a_key_off_the_curve_cannot_vouch_for_itself(void) {
+    uint8_t key[64], sig[64], hash[32] = {0};
+    memcpy(key, rfc_key.bytes, 64);
+    memcpy(sig, key, 32);
+    memcpy(sig + 32, key, 32);
+    CHECK(p256_verify(key, hash, sig) == 0);
+    key[63] ^= 1;
+    CHECK(p256_verify(key, hash, sig) == ERR_SIGNATURE);
+}
+
 static void rfc5903(void) {
     struct hex i = from_hex("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433");
     struct hex r = from_hex("c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53");
@@ -111,6 +123,7 @@ int main(void) {
     every_flipped_bit_is_refused();
     numbers_out_of_range_are_refused();
     points_off_the_curve_are_refused();
+    a_key_off_the_curve_cannot_vouch_for_itself();
     rfc5903();
     private_keys_out_of_range_are_refused();
     return 0;

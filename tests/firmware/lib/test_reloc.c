@@ -52,8 +52,8 @@ static bool is_free(const struct body *b, uint32_t word) {
            (word + 4 <= b->table || word >= b->table_end);
 }
 
-// A body of random bytes with a table of random words, dense or sparse.
-static void make_body(struct body *b) {
+// A body of random bytes with a table of random words from `first` on, dense or sparse.
+static void make_body_from(struct body *b, uint32_t first) {
     memset(b, 0, sizeof *b);
     b->granule = below(2) ? 4 : 2;
     b->size = 200 + below(MAX_BYTES - 200);
@@ -63,7 +63,7 @@ static void make_body(struct body *b) {
     }
     uint32_t wanted = (b->size - b->table - 16) / 4, stride = 1 + below(40);
     b->table_end = b->table + 16 + wanted / 4 * 4; // entries up to here
-    for (uint32_t at = 0; at + 4 <= b->size && b->words < wanted / 3;) {
+    for (uint32_t at = first; at + 4 <= b->size && b->words < wanted / 3;) {
         if (is_free(b, at)) {
             b->word[b->words] = at;
             b->negative[b->words++] = below(3) == 0;
@@ -88,6 +88,10 @@ static void make_body(struct body *b) {
     memcpy(b->bytes + 0x20, "RLOC", 4);
     store_u32(b->bytes + 0x24, b->table);
     store_u32(b->bytes + 0x28, 0x2c);
+}
+
+static void make_body(struct body *b) {
+    make_body_from(b, 0);
 }
 
 static void move(const struct body *b, uint8_t *bytes, uint32_t delta) {
@@ -197,22 +201,28 @@ static void streaming(void) {
     }
 }
 
-// A table that has not arrived is a state, not a fault, and asking again later goes on.
+// A table that has not arrived is a state, not a fault, and asking again later goes on: also where
+// the last byte that is there lies inside an entry.
 static void too_early(void) {
     static struct body b;
-    static uint8_t is[MAX_BYTES];
+    static uint8_t is[MAX_BYTES], moved[MAX_BYTES];
     struct memory m;
     struct reloc r;
     do {
-        make_body(&b);
+        make_body_from(&b, 512);
     } while (b.words < 30);
-    open_body(&r, &m, &b, b.bytes);
-    r.readable = b.table + 16;
-    memcpy(is, b.bytes, b.size);
-    CHECK(reloc_apply(&r, 4096, is, 1) == ERR_STATE);
-    CHECK(reloc_done(&r) == ERR_STATE);
-    r.readable = b.size;
-    CHECK(reloc_apply(&r, 4096, is, b.size) == 0 && reloc_done(&r) == 0);
+    CHECK(b.bytes[b.table + 16] >= 0x80); // an entry of two bytes
+    move(&b, moved, 4096);
+    for (uint32_t there = b.table + 16; there < b.table + 18; there++) {
+        open_body(&r, &m, &b, b.bytes);
+        r.readable = there;
+        memcpy(is, b.bytes, b.size);
+        CHECK(reloc_apply(&r, 4096, is, 1) == ERR_STATE);
+        CHECK(reloc_done(&r) == ERR_STATE);
+        r.readable = b.size;
+        CHECK(reloc_apply(&r, 4096, is, b.size) == 0 && reloc_done(&r) == 0);
+        CHECK(check_same(is, moved, b.size));
+    }
 }
 
 // The rules of FORMAT.md section 3 as plainly as they can be said, for tables that are in RAM.
@@ -330,7 +340,36 @@ static void impossible_places_are_refused(void) {
     CHECK(reloc_head_ready(body, 44, 64) == 1); // no magic
 }
 
+// A table without fault but for where it lies.
+static int open_at(uint32_t table, uint32_t size, uint32_t length) {
+    static uint8_t body[2048];
+    struct memory m;
+    struct reloc r;
+    memset(body, 0, sizeof body);
+    if (table <= size - 16) {
+        memcpy(body + table, "\1\4\0\0", 4);
+        store_u32(body + table + 4, BASE);
+        store_u32(body + table + 8, length);
+        store_u32(body + table + 12, length);
+    }
+    memory_init(&m, body, size);
+    return reloc_open(&r, &m.source, table, size, BASE);
+}
+
+static void the_table_lies_where_it_may(void) {
+    CHECK(open_at(0x2c, 2048, 0) == 0 && open_at(1024, 2048, 0) == 0);
+    CHECK(open_at(0x28, 2048, 0) == ERR_RELOCATION);
+    CHECK(open_at(0x2e, 2048, 0) == ERR_RELOCATION);
+    CHECK(open_at(1028, 2048, 0) == ERR_RELOCATION);
+    CHECK(open_at(100, 116, 0) == 0);
+    CHECK(open_at(100, 115, 0) == ERR_RELOCATION);
+    CHECK(open_at(100, 117, 0) == 0);
+    CHECK(open_at(100, 117, 1) == ERR_RELOCATION); // its padding would lie behind the body
+    CHECK(open_at(100, 120, 1) == 0);
+}
+
 int main(void) {
+    the_table_lies_where_it_may();
     any_split_both_directions();
     every_split();
     streaming();
