@@ -212,8 +212,8 @@ class Operations:
         await self.fleet.save(Change(devices=tuple(changed), events=(text,)))
         return len(changed)
 
-    async def token(self, device: bytes | None) -> bytes:
-        """Make a one-time token, for one device or for any."""
+    async def token(self, device: bytes | None, given: bytes | None) -> bytes:
+        """Know a one-time token, for one device or for any; makes one unless it is given."""
         tokens = self.fleet.tokens
         open_ = sum(t.device is None and not t.used for t in tokens.values())
         if device is None and open_ >= OPEN_TOKENS_MAX:
@@ -221,8 +221,10 @@ class Operations:
                 f"{open_} tokens for any device are unused, and no more are given out",
                 hint="make a token for one device: unitool device token ID",
             )
-        secret = os.urandom(TOKEN_BYTES)
+        secret = os.urandom(TOKEN_BYTES) if given is None else given
         hash_ = token_hash(secret)
+        if hash_ in tokens:
+            raise ServerError("this token is known already", hint="unitool device token makes one")
         wrapped = self.fleet.key.wrap(secret, hash_)
         token = Token(hash=hash_, wrapped=wrapped, device=device, added_s=now_s())
         tokens[hash_] = token

@@ -197,12 +197,16 @@ class Api:
         ids = (await _json(request)).get("ids")
         if not isinstance(ids, list):
             raise FormatError("ids is not a list")
-        return {"added": await self.operations.expect([_id(text) for text in ids])}
+        return {"added": await self.operations.expect([_hex16(text, "device id") for text in ids])}
 
     async def token(self, request: Request) -> Any:
-        """Make a one-time token; it is told once."""
-        device = (await _json(request)).get("device")
-        token = await self.operations.token(None if device is None else _id(device))
+        """Make a one-time token, which is told once, or take the one that is given."""
+        asked = await _json(request)
+        device, given = (asked.get(name) for name in ("device", "token"))
+        token = await self.operations.token(
+            None if device is None else _hex16(device, "device id"),
+            None if given is None else _hex16(given, "token"),
+        )
         return {"token": token.hex(), "device": device}
 
     async def events(self, _: Request) -> Any:
@@ -252,11 +256,11 @@ def _ranges(asked: object) -> tuple[Range, ...] | None:
     return ranges_from([[str(low), str(high)] for low, high in asked])
 
 
-def _id(text: object) -> bytes:
+def _hex16(text: object, what: str) -> bytes:
     try:
-        id_ = bytes.fromhex(str(text).strip())
+        found = bytes.fromhex(str(text).strip())
     except ValueError:
-        id_ = b""
-    if len(id_) != 16:
-        raise FormatError(f"{text!r} is not a device id (32 hexadecimal digits)")
-    return id_
+        found = b""
+    if len(found) != 16:
+        raise FormatError(f"{text!r} is not a {what} (32 hexadecimal digits)")
+    return found

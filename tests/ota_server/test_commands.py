@@ -91,6 +91,9 @@ def test_approval_and_tokens(server: ServerProcess, make_device: DeviceMaker) ->
     assert facts("device", "list", *at)[0]["standing"] == "enrolled"
     token = facts("device", "token", *at)["token"]
     make_device(4, listed=False, token=bytes.fromhex(token)).join()
+    unitool("device", "token", "--value", "5a" * 16, *at)
+    make_device(5, listed=False, token=b"\x5a" * 16).join()
+    assert "known already" in refused("device", "token", "--value", "5a" * 16, *at)
 
 
 def test_serve_prints_url_folder_and_next_step(server: ServerProcess) -> None:

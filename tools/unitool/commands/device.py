@@ -101,15 +101,20 @@ def add(ids: tuple[str, ...], data: Path, url: str | None) -> None:
 
 @command.command()
 @click.argument("device", required=False)
+@click.option("--value", metavar="HEX", help="Take this token, which provision made, into use.")
 @server_options
-def token(device: str | None, data: Path, url: str | None) -> None:
+def token(device: str | None, value: str | None, data: Path, url: str | None) -> None:
     """Make a one-time enrolment token, for DEVICE or for any one device."""
-    if device is not None and not ID.fullmatch(device):
-        raise UsageError(f"{device!r} is not a device id (32 hexadecimal digits)")
-    facts = connect(data, url).post("/tokens", {"device": device})
+    for what, text in (("device id", device), ("token", value)):
+        if text is not None and not ID.fullmatch(text):
+            raise UsageError(f"{text!r} is not a {what} (32 hexadecimal digits)")
+    facts = connect(data, url).post("/tokens", {"device": device, "token": value})
     output.emit(facts)
+    if value is not None:
+        output.say("the device that has this token enrols when it first polls")
+        return
     output.say(facts["token"])
-    output.say(f"next: unitool provision … --token {facts['token']}")
+    output.say(f"next: unitool provision -b BOARD --token {facts['token']}")
 
 
 def _ids(text: str) -> list[str]:

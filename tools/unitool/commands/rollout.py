@@ -52,7 +52,7 @@ def command() -> None:
 )
 @click.option(
     "--current",
-    metavar="LOW..HIGH",
+    metavar="LOW:HIGH",
     multiple=True,
     help="Only devices that run such a version; may be given several times.",
 )
@@ -136,7 +136,7 @@ def _order(client: Client, rollout: int, verb: str, facts: dict[str, Any] | None
 
 
 def _range(text: str) -> list[str]:
-    low, found, high = text.partition("..")
+    low, found, high = text.partition(":")
     return [low, high if found else low]
 
 
