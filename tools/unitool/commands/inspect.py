@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from unitool import boards, inspecting, inspecting_state, output
+from unitool import boards, inspecting, inspecting_state, options, output
 
 _LINE = 200
 
@@ -26,10 +26,13 @@ _LINE = 200
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Application's folder, for its own boards.",
 )
-def command(path: Path, name: str | None, app_dir: Path) -> None:
+@options.boards_dirs
+def command(path: Path, name: str | None, app_dir: Path, boards_dirs: tuple[Path, ...]) -> None:
     """Show what is in an image, bundle, keyset, manifest, bootloader or state folder."""
     if path.is_dir():
-        board = boards.load(name or path.resolve().parent.name, (app_dir.resolve() / "boards",))
+        board = boards.load(
+            name or path.resolve().parent.name, (app_dir.resolve() / "boards", *boards_dirs)
+        )
         facts = inspecting_state.state_facts(board, path)
     else:
         facts = inspecting.file_facts(path)

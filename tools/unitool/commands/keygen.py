@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, keys, output
+from unitool import apps, boards, keys, options, output
 from unitool.errors import UsageError
 from unitool.formats import image, p256
 from unitool.keys import KeyFolder
@@ -23,14 +23,13 @@ _ADVICE = (
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("--vendor", help="Vendor's domain, where there is no app.toml.")
 @click.option("--url", help="Server's URL to put into the keyset.")
 @click.option("--renew-keyset", is_flag=True, help="Sign the next keyset with the keys of today.")
 @click.option("--floor", type=click.IntRange(0), help="With --renew-keyset: least counter.")
 @click.option("-b", "--board", "names", multiple=True, help="With --floor: for these boards.")
+@options.boards_dirs
 def command(
     app_dir: Path,
     vendor: str | None,
@@ -38,10 +37,13 @@ def command(
     renew_keyset: bool,
     floor: int | None,
     names: tuple[str, ...],
+    boards_dirs: tuple[Path, ...],
 ) -> None:
     """Make the keys of a vendor and its first keyset in APP_DIR/keys/."""
     if renew_keyset:
-        _renew(app_dir, url, floor, names)
+        extra = (app_dir.resolve() / "boards", *boards_dirs)
+        floors = {} if floor is None else _floors(app_dir, floor, names, extra)
+        _renew(app_dir, url, floors)
         return
     vid = image.vendor_id(vendor) if vendor else apps.load(app_dir).vid
     made = keys.generate(app_dir / keys.FOLDER, vid, url=url)
@@ -53,14 +55,16 @@ def command(
     output.emit(_facts(made))
 
 
-def _renew(app_dir: Path, url: str | None, floor: int | None, names: tuple[str, ...]) -> None:
-    floors = {}
-    if floor is not None:
-        if not names:
-            raise UsageError("--floor needs --board: floors are per product and hardware")
-        app = apps.load(app_dir)
-        extra = (app_dir.resolve() / "boards",)
-        floors = {app.cid(boards.load(name, extra)): floor for name in names}
+def _floors(
+    app_dir: Path, floor: int, names: tuple[str, ...], extra: tuple[Path, ...]
+) -> dict[bytes, int]:
+    if not names:
+        raise UsageError("--floor needs --board: floors are per product and hardware")
+    app = apps.load(app_dir)
+    return {app.cid(boards.load(name, extra)): floor for name in names}
+
+
+def _renew(app_dir: Path, url: str | None, floors: dict[bytes, int]) -> None:
     found = keys.need(app_dir)
     renewed = found.renew(floors, url)
     output.say(f"signed keyset {renewed.epoch}: {found.path / keys.KEYSET_FILE}")

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, keys, output, provisioning
+from unitool import apps, boards, keys, options, output, provisioning
 from unitool.errors import UsageError
 from unitool.formats.flash import Policy
 from unitool.provisioning import Options
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("-b", "--board", "name", required=True, help="Emulated board.")
 @click.option("--server", "url", help="Update server, such as http://10.0.2.2:8080.")
 @click.option("--token", help="Enrolment token: 32 hexadecimal digits, or 'new'.")
@@ -37,6 +35,7 @@ from unitool.provisioning import Options
     type=click.Path(dir_okay=False, path_type=Path),
     help="Add the device's id to this factory list.",
 )
+@options.boards_dirs
 def command(
     app_dir: Path,
     name: str,
@@ -48,12 +47,13 @@ def command(
     new_identity: bool,
     state: Path | None,
     list_file: Path | None,
+    boards_dirs: tuple[Path, ...],
 ) -> None:
     """Give a board its identity, and its bootloader the product's keys."""
-    board = boards.load(name, (app_dir.resolve() / "boards",))
+    board = boards.load(name, (app_dir.resolve() / "boards", *boards_dirs))
     app = apps.load(app_dir)
     folder = keys.need(app_dir, app.vid)
-    options = Options(
+    wanted = Options(
         url=url,
         token=_token(token),
         development=development,
@@ -62,7 +62,7 @@ def command(
         new_identity=new_identity,
     )
     state_dir = state or app.dir / "build" / board.name / "state"
-    done = provisioning.provision(board, state_dir, folder, app, options)
+    done = provisioning.provision(board, state_dir, folder, app, wanted)
     device = done.identity.device_id.hex()
     output.say(f"{'new' if done.new else 'kept'} device {device} on {board.name}")
     output.say(f"  server {done.identity.url or 'none'}, floor {floor}, policy {policy}")

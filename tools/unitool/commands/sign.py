@@ -7,14 +7,12 @@ from pathlib import Path
 
 import click
 
-from unitool import boards, build, keys, output, signing
+from unitool import boards, build, keys, options, output, signing
 from unitool.formats import image
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
 @click.option(
     "--counter",
@@ -29,9 +27,16 @@ from unitool.formats import image
     type=click.Path(dir_okay=False, path_type=Path),
     help="Image key as PEM instead of keys/image.pem.",
 )
-def command(app_dir: Path, names: tuple[str, ...], counter: int, key_file: Path | None) -> None:
+@options.boards_dirs
+def command(
+    app_dir: Path,
+    names: tuple[str, ...],
+    counter: int,
+    key_file: Path | None,
+    boards_dirs: tuple[Path, ...],
+) -> None:
     """Build the application in APP_DIR and sign it: NAME.signed.bin in its build/BOARD/."""
-    extra = (app_dir.resolve() / "boards",)
+    extra = (app_dir.resolve() / "boards", *boards_dirs)
     wanted = names or tuple(b.name for b in boards.all_boards(extra))
     facts = []
     for name in wanted:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, output, trust, verify
+from unitool import apps, boards, options, output, trust, verify
+from unitool.boards import Board
 from unitool.errors import FormatError, UsageError
 from unitool.formats import image
 from unitool.formats.image import Image
@@ -34,6 +35,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Demand this application's identity, and trust its keys.",
 )
 @click.option("-b", "--board", "board_name", help="Demand that it runs on this board.")
+@options.boards_dirs
 def command(
     file: Path,
     key_files: tuple[Path, ...],
@@ -46,15 +48,18 @@ def command(
     hw: str | None,
     app_dir: Path | None,
     board_name: str | None,
+    boards_dirs: tuple[Path, ...],
 ) -> None:
     """Check an image or a bundle as a device would; exit 1 says why it is refused."""
     trusted = trust.resolve(key_files, keyset_file, roots, app_dir or Path(), development)
     if not trusted.rooted:
         output.warn(f"nobody checked who signed {trusted.source}: give --root")
     vid, cid = _identity(vendor, product, hw)
+    extra = ((app_dir or Path()).resolve() / "boards", *boards_dirs)
+    board = boards.load(board_name, extra) if board_name else None
     if app_dir is not None:
-        vid, cid = _of_app(app_dir, board_name)
-    policy = _policy(trusted, floor, vid, cid, board_name, app_dir or Path())
+        vid, cid = _of_app(app_dir, board)
+    policy = _policy(trusted, floor, vid, cid, board)
     data = file.read_bytes()
     try:
         found = _check(data, policy)
@@ -89,22 +94,14 @@ def _identity(
     return vid, cid
 
 
-def _of_app(app_dir: Path, board_name: str | None) -> tuple[bytes, bytes | None]:
+def _of_app(app_dir: Path, board: Board | None) -> tuple[bytes, bytes | None]:
     app = apps.load(app_dir)
-    if board_name is None:
-        return app.vid, None
-    return app.vid, app.cid(boards.load(board_name, (app_dir.resolve() / "boards",)))
+    return app.vid, app.cid(board) if board else None
 
 
 def _policy(
-    trusted: Trust,
-    floor: int,
-    vid: bytes | None,
-    cid: bytes | None,
-    board_name: str | None,
-    app_dir: Path,
+    trusted: Trust, floor: int, vid: bytes | None, cid: bytes | None, board: Board | None
 ) -> Policy:
-    board = boards.load(board_name, (app_dir.resolve() / "boards",)) if board_name else None
     return Policy(
         vid=vid,
         cid=cid,
