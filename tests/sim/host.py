@@ -36,6 +36,8 @@ _INCLUDES = (
     "firmware/slots",
     "firmware/boot",
     "firmware/lib",
+    "firmware/os/base/include",
+    "firmware/os/random/include",
     "firmware/lib/crypto/p256/port",
     "hal/include",
     "tests/firmware/slots",
