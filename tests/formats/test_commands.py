@@ -7,6 +7,7 @@ import json
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def test_keygen_never_overwrites(desk: Desk) -> None:
     assert done.returncode == 1
     assert "already holds" in done.stderr
     assert (desk.keys.path / "root.pem").read_bytes() == before
+
+
+def test_keys_made_by_many_at_once_are_those_of_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: keys.ensure(tmp_path, VID), range(8)))
+    assert sum(was_made for _, was_made in made) == 1
+    assert len({folder.public(name) for folder, _ in made for name in keys.NAMES}) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]
 
 
 def test_keygen_says_what_must_go_offline(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,24 +155,24 @@ def ensure(app_dir: Path, vid: bytes) -> tuple[KeyFolder, bool]:
     found = find(app_dir)
     if found is not None and found.keyset().vid == vid:
         return found, False
-    return generate(app_dir.resolve() / FOLDER, vid), True
+    with suppress(SigningError):  # two runs may both find none: the first one's count
+        return generate(app_dir.resolve() / FOLDER, vid), True
+    return need(app_dir, vid), False
 
 
 def generate(
     folder: Path, vid: bytes, *, fleet: bytes | None = None, url: str | None = None
 ) -> KeyFolder:
-    """Make all four keys and the first keyset; never touches what is there."""
-    there = [p.name for p in folder.glob("*.pem")] + [p.name for p in folder.glob("*.cose")]
+    """Make all four keys and the first keyset, all at once; never touches what is there."""
+    there = sorted(path.name for path in folder.glob("*"))
     if there:
-        raise SigningError(
-            f"{folder} already holds {', '.join(sorted(there))}",
-            "devices trust those keys: move them away yourself if they are not needed",
-        )
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / ".gitignore").write_text("*\n")
+        raise _taken(folder, there)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".keys-", dir=folder.parent))
+    (partial / ".gitignore").write_text("*\n")
     for name in NAMES:
-        _save(folder, name, ec.generate_private_key(ec.SECP256R1()))
-    made = KeyFolder(folder)
+        _save(partial, name, ec.generate_private_key(ec.SECP256R1()))
+    made = KeyFolder(partial)
     first = Keyset(
         vid=vid,
         fleet=fleet or secrets.token_bytes(FLEET_BYTES),
@@ -177,8 +180,20 @@ def generate(
         keys=made._keys(url),
         floors={},
     )
-    _write(folder / KEYSET_FILE, first.sign(made.private("root")), 0o644)
-    return made
+    _write(partial / KEYSET_FILE, first.sign(made.private("root")), 0o644)
+    try:
+        partial.rename(folder)
+    except OSError:  # somebody else was faster
+        shutil.rmtree(partial)
+        raise _taken(folder, sorted(path.name for path in folder.glob("*"))) from None
+    return KeyFolder(folder)
+
+
+def _taken(folder: Path, names: list[str]) -> SigningError:
+    return SigningError(
+        f"{folder} already holds {', '.join(names)}",
+        "devices trust those keys: move them away yourself if they are not needed",
+    )
 
 
 def _save(folder: Path, name: str, key: ec.EllipticCurvePrivateKey) -> None:
