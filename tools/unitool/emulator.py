@@ -33,7 +33,7 @@ from unitool.state import (
 _START_S = 20.0
 _STOP_S = 5.0
 _PORT_ATTEMPTS = 3
-_STORM_RESETS, _STORM_S = 40, 4.0  # a guest that resets so often does nothing else
+_STORM_RESETS, _STORM_S = 200, 4.0  # a guest that resets so often does nothing else
 _PORT_TAKEN = "host forwarding rule"
 
 
@@ -47,17 +47,19 @@ class Emulator:
         *,
         forward: Iterable[int] = (80,),
         gdb: bool = False,
+        gdb_port: int = 0,
         wait: bool = False,
         extra: Iterable[str] = (),
     ) -> None:
-        """`forward`: TCP ports of the guest to reach on 127.0.0.1. `gdb`: offer a debug stub;
-        with `wait`, the CPU starts only when a debugger says so. `extra`: more QEMU arguments."""
+        """`forward`: TCP ports of the guest to reach on 127.0.0.1. `gdb`: offer a debug stub,
+        on `gdb_port` or a free one; with `wait`, the CPU starts only when a debugger says so.
+        `extra`: more QEMU arguments."""
         self.board = board
         self.state = State(board, state)
         self.console = Console(self._type)
         self.console.watch(self._failure)
         self.resets = 0
-        self.gdb_port = _free_port() if gdb else None
+        self.gdb_port = (gdb_port or _free_port()) if gdb else None
         self._wait = wait
         self._extra = tuple(extra)
         self._ports = {guest: _free_port() for guest in forward}
@@ -321,7 +323,7 @@ class Emulator:
                 self.state.write_reset_cause(RESET_EXTERNAL if pressed else RESET_WATCHDOG)
             self._count_reset()
             return True
-        said = self.state.stderr_tail() or f"no message, exit status {status}"
+        said = self.state.complaint() or f"no message, exit status {status}"
         hint = f"all of QEMU's messages are in {self.state.folder / QEMU_LOG}"
         if "Lockup" in said:
             said = "the CPU locked up: a fault inside the fault handler, or no code at all"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, development, flashing, output, provisioning
+from unitool import apps, boards, development, flashing, options, output, provisioning
 from unitool.apps import App
 from unitool.boards import Board
 from unitool.emulator import ConsolePort, Emulator
@@ -19,12 +19,13 @@ HTTP = 80
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("-b", "--board", "name", help="Emulated board; without it the first one.")
 @click.option("-f", "--forward", multiple=True, type=int, help="TCP port of the board to reach.")
 @click.option("--gdb", is_flag=True, help="Wait for a debugger before the first instruction.")
+@click.option("--gdb-port", default=3333, show_default=True, help="Where it waits.")
+@click.option("--expect", metavar="REGEX", help="End when the console shows this; for scripts.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds for --expect.")
 @click.option("--server", help="Update server as the board sees it (this machine is 10.0.2.2).")
 @click.option("--counter", default=0, help="Security counter of the image.", show_default=True)
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
@@ -34,6 +35,9 @@ def command(
     name: str | None,
     forward: tuple[int, ...],
     gdb: bool,
+    gdb_port: int,
+    expect: str | None,
+    timeout: float,
     server: str | None,
     counter: int,
     state: Path | None,
@@ -46,8 +50,11 @@ def command(
     if not no_build:
         _prepare(app, board, folder, server, counter)
     ports = forward or ((HTTP,) if any(c.startswith("net/") for c in app.components) else ())
-    emulator = Emulator(board, folder, forward=ports, gdb=gdb, wait=gdb)
+    emulator = Emulator(board, folder, forward=ports, gdb=gdb, gdb_port=gdb_port, wait=gdb)
     with emulator:
+        if expect is not None:
+            output.say(f"console: {emulator.console.expect(expect, timeout)[0]}")
+            return
         _tell(app, emulator)
         port = ConsolePort(emulator)
         Monitor(
@@ -70,8 +77,8 @@ def _choose(name: str | None, app_dir: Path) -> Board:
 
 
 def _prepare(app: App, board: Board, state: Path, server: str | None, counter: int) -> None:
-    options = provisioning.Options(url=server)
-    done = development.prepare(app.dir, board, state, options=options, counter=counter)
+    device = provisioning.Options(url=server)
+    done = development.prepare(app.dir, board, state, options=device, counter=counter)
     output.say(f"built {app.name} {app.version}: {done.built.sizes.flash_B:,} bytes of flash")
     if done.keys_made:
         output.say(f"made keys for {app.vendor} in {done.keys.path}; see unitool keygen --help")
