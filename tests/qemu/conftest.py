@@ -50,9 +50,11 @@ def device(board: Board, key_folder: KeyFolder, builds: Path, tmp_path: Path) ->
     """
     with ExitStack() as stack:
 
-        def make(app: str, *, slot: int | None = None, **how: object) -> Emulator:
+        def make(
+            app: str, *, slot: int | None = None, folder: str = "state", **how: object
+        ) -> Emulator:
             app_dir = ROOT / app
-            state = tmp_path / "state"
+            state = tmp_path / folder
             development.prepare(
                 app_dir,
                 board,

@@ -157,6 +157,8 @@ class Clients:
             self._clients.append(client)
             self._selector.register(client, selectors.EVENT_READ, client)
             return
+        if key.data not in self._clients:
+            return  # dropped since the selector looked
         data = b""
         with contextlib.suppress(OSError):
             data = key.data.recv(4096)

@@ -126,11 +126,11 @@ class State:
             file.seek(memory.retained.base - memory.ram.base)
             file.write(head + struct.pack("<I", crc32(head)))
 
-    def stderr_tail(self, lines: int = 3) -> str:
-        """Return the last lines that QEMU complained."""
+    def complaint(self, lines: int = 3) -> str:
+        """Return the first lines that QEMU wrote in this power cycle."""
         with suppress(OSError):
             text = (self.folder / QEMU_LOG).read_text(errors="replace")
-            return "; ".join(line for line in text.splitlines()[-lines:] if line)
+            return "; ".join(line for line in text.splitlines()[:lines] if line)
         return ""
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, flashing, output, signing
+from unitool import apps, boards, flashing, options, output, signing
 from unitool.errors import UsageError
 
 
 @click.command()
-@click.argument(
-    "app_dir", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@options.app_folder
 @click.option("-b", "--board", "name", required=True, help="Emulated board.")
 @click.option(
     "--image",
