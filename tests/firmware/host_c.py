@@ -85,7 +85,7 @@ def _sources_of(part: Component) -> list[Path]:
     return sorted(file for pattern in part.sources for file in part.dir.glob(pattern))
 
 
-def _private_include(source: Path) -> tuple[Path, ...]:
+def private_include(source: Path) -> tuple[Path, ...]:
     """Return the folders that only the source's own component sees."""
     if not (source.parent / "component.toml").is_file():
         return ()
@@ -135,7 +135,7 @@ def _library(compiler: str, flags: tuple[str, ...]) -> Path:
 
 
 def _object(source: Path, include: tuple[Path, ...], compiler: str, flags: tuple[str, ...]) -> Path:
-    folders = [f"-I{folder}" for folder in (*include, *_private_include(source))]
+    folders = [f"-I{folder}" for folder in (*include, *private_include(source))]
     command = [compiler, *flags, *folders, "-c", str(source)]
     made = BUILD / f"{source.stem}-{_key(command)}.o"
     with _locked(made):

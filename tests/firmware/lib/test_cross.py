@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The library for the processors that it is for: no warning, and no frame above 512 bytes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import host_c
+import pytest
+
+LIBRARY = host_c.FIRMWARE / "lib"
+SOURCES = sorted(LIBRARY.rglob("*.c"))
+WARNINGS = (
+    "-Wall -Wextra -Wconversion -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstack-usage=512"
+)
+CORES = {
+    "cortex-m3": "arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -mword-relocations",
+    "rv32imac": "riscv64-unknown-elf-gcc -march=rv32imac -misa-spec=2.2 -mabi=ilp32",
+}
+
+
+@pytest.mark.parametrize("core", sorted(CORES))
+def test_compiles_without_warnings(core: str, tmp_path: Path) -> None:
+    compiler, *flags = CORES[core].split()
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    for source in SOURCES:
+        folders = [LIBRARY, host_c.ROOT / "hal/include", *host_c.private_include(source)]
+        command = [compiler, *flags, "--specs=picolibc.specs", "-std=c11", "-Os"]
+        command += [*WARNINGS.split(), "-Werror", *(f"-I{folder}" for folder in folders)]
+        command += ["-c", str(source), "-o", str(tmp_path / "object.o")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
