@@ -92,7 +92,7 @@ def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -
         board=board,
         selection=components.resolve([BOOT], found, who="the bootloader"),
         out=(out or _boot_folder(board)).resolve(),
-        tools=toolchain.for_board(board),
+        tools=toolchain.for_board(board, small=True),
         werror=werror,
     )
     stack = found[BOOT].stack or apps.STACK_MAIN_DEFAULT
