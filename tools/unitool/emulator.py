@@ -89,6 +89,9 @@ class Emulator:
             self._thread.start()
             self._started.wait(_START_S)
             if self._died is None:
+                with contextlib.suppress(EmulatorError):
+                    self.qmp("query-status")  # answered once all of QEMU, the debug stub too, is up
+            if self._died is None:
                 return
             self._join()
             if _PORT_TAKEN not in self._died.message or attempt == _PORT_ATTEMPTS - 1:
