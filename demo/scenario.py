@@ -263,7 +263,7 @@ class Scenario:
         published = self.operate("publish", release.bundle)
         begun = self.operate(
             "rollout", "create", published[0]["id"],
-            "--canary", canary, "--silence-s", silence_s,
+            "--canary", canary, "--silence-s", silence_s, "--confirm-after-s", confirm_after_s,
         )  # fmt: skip
         return int((begun[0] if isinstance(begun, list) else begun)["id"])
 
