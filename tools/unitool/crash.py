@@ -18,6 +18,31 @@ _LINE = re.compile(
 )
 _BODY_OFFSET = 0x200
 _FIRST_SECTION = ".head"  # of hal/arch/*/image.ld; segments may start before it, with ELF headers
+# `fault STATUS STATUS EXCEPTION at ADDRESS`, as firmware/os/log/text/report.c prints it.
+_FAULT = re.compile(r"fault ([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+) at ([0-9a-f]{8})")
+_ARM_CFSR = {  # Armv7-M, B3.2.15; the first bit that is set
+    4: "stack overflow",
+    12: "stack overflow",
+    0: "jump to where no code may run",
+    1: "forbidden access to {address}",
+    8: "jump to where there is no code",
+    9: "bus error at {address}",
+    10: "bus error at an earlier write",
+    16: "undefined instruction",
+    17: "jump to an address without the Thumb bit",
+    18: "return to an invalid address",
+    24: "unaligned access",
+    25: "division by zero",
+}
+_RISCV_MCAUSE = {
+    0: "jump to an odd address",
+    1: "jump to {address}, where no code may run",
+    2: "illegal instruction",
+    4: "unaligned read at {address}",
+    5: "forbidden read at {address}",
+    6: "unaligned write at {address}",
+    7: "forbidden write at {address}",
+}
 _ADDR2LINE = {"EM_ARM": "arm-none-eabi-addr2line", "EM_RISCV": "riscv64-unknown-elf-addr2line"}
 
 
@@ -32,6 +57,20 @@ class Crash:
     slot_base: int
     build_id: str
     stack: tuple[int, ...]
+
+    @property
+    def words(self) -> str:
+        """The reason, with the CPU's fault registers put into words."""
+        match = _FAULT.fullmatch(self.reason)
+        if match is None:
+            return self.reason
+        status, exception = int(match[1], 16), int(match[2], 16)
+        if exception:  # Arm numbers its exceptions, RISC-V leaves this 0
+            texts = (text for bit, text in _ARM_CFSR.items() if status >> bit & 1)
+            text = next(texts, "fault")
+        else:
+            text = _RISCV_MCAUSE.get(status, "fault")
+        return text.format(address=match[3])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

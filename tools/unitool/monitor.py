@@ -224,6 +224,8 @@ class Monitor:
         report = crash.parse_line(line)
         if report is None:
             return
+        if report.words != report.reason:
+            self._note(report.words)
         elf = crash.find_elf(report.build_id, self.search)
         if elf is None:
             self._note(
