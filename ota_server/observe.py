@@ -69,7 +69,7 @@ def from_reports(rollout: Rollout, member: Member, seen: Seen) -> Member:
             return _failed(
                 member, failure, _sentence(rollout, seen, verb, _cause(told, kind, seen))
             )
-    if ReportKind.DOWNLOAD_FAILED not in told:
+    if ReportKind.DOWNLOAD_FAILED not in told or started:
         return member
     member = replace(member, attempts=member.attempts + 1)
     if member.attempts < DOWNLOAD_ATTEMPTS:

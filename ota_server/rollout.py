@@ -104,8 +104,8 @@ def observe(change: Change, seen: Seen) -> Change:
     if member.stage is Stage.LEFT:
         return change
     new = from_reports(rollout, member, seen)
-    if new is member:
-        new = from_slots(rollout, member, seen)
+    if new is member or new.stage is not Stage.FAILED:
+        new = from_slots(rollout, new, seen)
     return settle(rollout, member, new)
 
 
@@ -240,7 +240,7 @@ def _advance(ranked: Sequence[Rollout], now: dict[int, Change], seen: Seen) -> A
                 rollout, change.member, replace(change.member, stage=Stage.LEFT)
             )
         elif rollout.phase is Phase.RUNNING:
-            return _next_step(now, change)
+            return _next_step(now, change, seen)
         elif rollout.phase is Phase.PAUSED or change.member.stage is Stage.GO:
             return None
     for rollout in ranked:
@@ -251,14 +251,17 @@ def _advance(ranked: Sequence[Rollout], now: dict[int, Change], seen: Seen) -> A
             member = from_slots(rollout, Member(stage=Stage.OFFERED), seen)
             change = settle(rollout, place.member if place is not None else None, member)
             now[rollout.id] = change
-            return _next_step(now, change)
+            return _next_step(now, change, seen)
     return None
 
 
-def _next_step(now: dict[int, Change], change: Change) -> Action:
+def _next_step(now: dict[int, Change], change: Change, seen: Seen) -> Action | None:
     rollout, member = change.rollout, change.member
+    image = rollout.release.image_digest
     if member.stage is Stage.OFFERED:
         return Offer(rollout.release)
+    if (seen.other.digest, seen.other.state) != (image, SlotState.READY):
+        return None
     if member.stage is Stage.READY:
         now[rollout.id] = settle(rollout, member, replace(member, stage=Stage.GO))
-    return Go(rollout.release.image_digest)
+    return Go(image)
