@@ -86,7 +86,8 @@ Handler = Callable[[str, dict[str, str]], bytes | None]
 
 
 class HostServer:
-    """Answers each request with the bytes that `handler(target, headers)` returns; None closes.
+    """Answers each request with the bytes that `handler(target, headers)` returns; None closes,
+    and so does "Connection: close" in an answer.
 
     The board reaches it as 10.0.2.2.
     """
@@ -132,3 +133,5 @@ class HostServer:
                 if answer is None:
                     return
                 connection.sendall(answer)
+                if b"\r\nConnection: close\r\n" in answer:
+                    return
