@@ -1,161 +1,238 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keysets: reading them, and which one counts. Writing trust copies is the update agent's work.
+// The keyset in force. It was checked in every respect when it was accepted (keyset.c, or unitool
+// for boot_params'), and its root signature is checked again here, before it is read. So this
+// reader is small: it need only never go astray.
 #include "slots/trust.h"
 
 #include "bytes.h"
-#include "cbor/cbor.h"
-#include "cbor/cose.h"
 #include "crc/crc32.h"
+#include "crypto/p256.h"
 #include "crypto/sha256.h"
 #include "hal/err.h"
 #include "slots/slots.h"
 
 #include <string.h>
 
-enum { UUID_BYTES = 16, P256_BYTES = 64, ED25519_BYTES = 32 };
+enum {
+    UUID_BYTES = 16,
+    P256_BYTES = 64,
+    ED25519_BYTES = 32,
+    KID_BYTES = 8,
+};
 
-static int read_key(struct cbor_in *in, struct keyset_key *key) {
-    struct cbor_map map;
-    int64_t label;
-    uint32_t role = 0;
-    int64_t alg = 0;
-    size_t key_size = 0;
-    size_t url_size = 0;
-    *key = (struct keyset_key){0};
-    cbor_map(in, &map);
-    while (cbor_next_key(in, &map, &label)) {
-        switch (label) {
-        case 1:
-            cbor_uint32(in, &role);
-            break;
-        case 2:
-            cbor_int(in, &alg);
-            break;
-        case 3:
-            cbor_bytes(in, &key->key, &key_size);
-            break;
-        case 4:
-            cbor_text(in, (const char **)&key->url, &url_size);
-            break;
-        default:
-            cbor_skip_unknown(in, label);
-        }
-    }
-    if (in->err < 0) {
-        return in->err;
-    }
-    if (role < KEY_ROLE_IMAGE || role > KEY_ROLE_SERVER ||
-        (alg != KEY_ALG_ES256 && alg != KEY_ALG_EDDSA)) {
-        return ERR_UNSUPPORTED;
-    }
-    key->role = (uint8_t)role;
-    key->alg = (int8_t)alg;
-    key->url_size = (uint16_t)url_size; // a keyset is at most 1,024 bytes
-    return key_size == (alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES) ? 0 : ERR_FORMAT;
-}
+// ------------------------------------------------------------------------------------------- CBOR
 
-static int read_keys(struct cbor_in *in, struct keyset *out) {
-    uint32_t count = 0;
-    cbor_array(in, &count);
-    if (in->err < 0 || count == 0 || count > KEYSET_KEYS_MAX) {
-        return ERR_FORMAT;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        int err = read_key(in, &out->keys[i]);
-        if (err < 0) {
-            return err;
-        }
-    }
-    out->n_keys = (uint8_t)count;
+enum major { UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG };
+
+struct reader {
+    const uint8_t *p;
+    uint32_t left;
+    bool failed; // sticks; then nothing is left
+};
+
+static uint32_t fail(struct reader *r) {
+    r->failed = true;
+    r->left = 0;
     return 0;
 }
 
-static void read_floors(struct cbor_in *in, const uint8_t *our_cid, uint32_t *counter) {
-    struct cbor_map map;
-    cbor_map(in, &map);
-    while (cbor_next(in, &map)) {
-        uint8_t cid[UUID_BYTES];
-        uint32_t value = 0;
-        cbor_bytes_fixed(in, cid, sizeof(cid));
-        cbor_uint32(in, &value);
-        if (in->err == 0 && memcmp(cid, our_cid, sizeof(cid)) == 0) {
-            *counter = value;
+// The next item's number; what it counts has to fit what is left.
+static uint32_t head(struct reader *r, unsigned *major) {
+    *major = TAG;
+    if (r->left == 0) {
+        return fail(r);
+    }
+    *major = *r->p >> 5;
+    uint32_t number = *r->p++ & 31;
+    r->left--;
+    if (number >= 24) {
+        uint32_t bytes = 1U << (number & 3);
+        if (number > 26 || bytes > r->left) {
+            return fail(r);
+        }
+        r->left -= bytes;
+        for (number = 0; bytes > 0; bytes--) {
+            number = number << 8 | *r->p++;
+        }
+    }
+    return *major >= BYTES && number > r->left ? fail(r) : number;
+}
+
+static uint32_t number(struct reader *r, enum major wanted) {
+    unsigned major;
+    uint32_t n = head(r, &major);
+    return major == wanted ? n : fail(r);
+}
+
+static const uint8_t *string(struct reader *r, enum major wanted, uint32_t *size) {
+    *size = number(r, wanted);
+    const uint8_t *start = r->p;
+    r->p += *size;
+    r->left -= *size;
+    return start;
+}
+
+static bool is_uuid(struct reader *r, const uint8_t *uuid) {
+    uint32_t size;
+    const uint8_t *found = string(r, BYTES, &size);
+    return size == UUID_BYTES && memcmp(found, uuid, UUID_BYTES) == 0;
+}
+
+static void skip(struct reader *r) {
+    for (uint32_t items = 1; items > 0 && !r->failed; items--) {
+        unsigned major;
+        uint32_t n = head(r, &major);
+        if (major == BYTES || major == TEXT) {
+            r->p += n;
+            r->left -= n;
+        } else if (major == ARRAY || major == MAP) {
+            items += major == MAP ? 2 * n : n;
         }
     }
 }
 
-static int read_payload(struct keyset *out, const struct cose *c,
-                        const struct boot_params *params) {
-    struct cbor_in in;
-    struct cbor_map map;
-    int64_t label;
-    int err = 0;
-    uint8_t vid[UUID_BYTES];
-    uint8_t fleet[UUID_BYTES];
-    unsigned seen = 0;
-    cbor_in_init(&in, c->payload, c->payload_size);
-    cbor_map(&in, &map);
-    while (err == 0 && cbor_next_key(&in, &map, &label)) {
-        if (label >= 1 && label <= 5) {
-            seen |= 1U << label;
-        }
-        switch (label) {
+// ---------------------------------------------------------------------------------------- keyset
+
+static void read_key(struct reader *r, struct keyset_key *key) {
+    uint32_t key_size = 0;
+    uint32_t url_size = 0;
+    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
+        switch (number(r, UINT)) {
         case 1:
-            cbor_bytes_fixed(&in, vid, sizeof(vid));
+            key->role = (uint8_t)number(r, UINT);
             break;
         case 2:
-            cbor_bytes_fixed(&in, fleet, sizeof(fleet));
+            key->alg = (int8_t)(-1 - (int32_t)number(r, NEGATIVE));
             break;
         case 3:
-            cbor_uint32(&in, &out->epoch);
+            key->key = string(r, BYTES, &key_size);
             break;
         case 4:
-            err = read_keys(&in, out);
-            break;
-        case 5:
-            read_floors(&in, params->cid, &out->floor);
+            key->url = string(r, TEXT, &url_size);
+            key->url_size = (uint16_t)url_size;
             break;
         default:
-            cbor_skip_unknown(&in, label);
+            skip(r);
         }
     }
-    if (err == 0) {
-        err = cbor_done(&in);
+    if (key_size != (key->alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES)) {
+        fail(r);
     }
-    if (err < 0) {
-        return err;
-    }
-    if (seen != 0x3E || out->epoch == 0) {
-        return ERR_FORMAT;
-    }
-    bool ours = memcmp(vid, params->vid, sizeof(vid)) == 0 &&
-                memcmp(fleet, params->fleet, sizeof(fleet)) == 0;
-    return ours ? 0 : ERR_IDENTITY;
 }
 
-int keyset_parse(struct keyset *out, const uint8_t *bytes, uint32_t size,
-                 const struct boot_params *params, enum keyset_origin origin) {
-    if (size > KEYSET_BYTES_MAX) {
+static void read_keys(struct reader *r, struct keyset *out) {
+    uint32_t n = number(r, ARRAY);
+    if (n > KEYSET_KEYS_MAX) {
+        n = fail(r);
+    }
+    out->n_keys = (uint8_t)n;
+    for (uint32_t i = 0; i < n; i++) {
+        read_key(r, &out->keys[i]);
+    }
+}
+
+static void read_floors(struct reader *r, const uint8_t *cid, uint32_t *floor) {
+    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
+        bool ours = is_uuid(r, cid);
+        uint32_t counter = number(r, UINT);
+        if (ours) {
+            *floor = counter;
+        }
+    }
+}
+
+static int read_payload(struct keyset *out, struct reader *r, const struct boot_params *params) {
+    bool ours = true;
+    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
+        switch (number(r, UINT)) {
+        case 1:
+            ours = is_uuid(r, params->vid) && ours;
+            break;
+        case 2:
+            ours = is_uuid(r, params->fleet) && ours;
+            break;
+        case 3:
+            out->epoch = number(r, UINT);
+            break;
+        case 4:
+            read_keys(r, out);
+            break;
+        case 5:
+            read_floors(r, params->cid, &out->floor);
+            break;
+        default:
+            skip(r);
+        }
+    }
+    return r->failed ? ERR_FORMAT : ours ? 0 : ERR_IDENTITY;
+}
+
+// The parts of a COSE_Sign1 by ES256: [protected, {}, payload, signature].
+struct envelope {
+    struct reader payload;
+    const uint8_t *signature;
+    const uint8_t *kid;
+    uint8_t digest[SHA256_BYTES]; // of what is signed
+};
+
+static int read_envelope(struct envelope *e, const uint8_t *bytes, uint32_t size) {
+    // Everything in it is fixed (docs/protocol.md, Common) but the key's name.
+    enum { PROTECTED_BYTES = 32, KID_AT = 14 };
+    static const uint8_t wanted[PROTECTED_BYTES] = {
+        0x58, 30, 0xA5, 0x01, 0x26, 0x02, 0x81, 0x3A, 0x00, 0x01, 0x00, 0x00, 0x04, 0x48, 0,   0, 0,
+        0,    0,  0,    0,    0,    0x10, 0x19, 0xFD, 0xEB, 0x3A, 0x00, 0x01, 0x00, 0x00, 0x01};
+    static const uint8_t context[] = "\x84\x6ASignature1";
+    static const uint8_t no_aad = 0x40;
+    struct reader r = {.p = bytes, .left = size};
+    const uint8_t *protected = bytes + 1;
+    if (size < 1 + PROTECTED_BYTES || bytes[0] != 0x84 || memcmp(protected, wanted, KID_AT) != 0 ||
+        memcmp(protected + KID_AT + KID_BYTES, wanted + KID_AT + KID_BYTES,
+               PROTECTED_BYTES - KID_AT - KID_BYTES) != 0) {
         return ERR_FORMAT;
     }
-    struct cose c;
-    int err = cose_parse_sign1(&c, bytes, size);
+    r.p += 1 + PROTECTED_BYTES;
+    r.left -= 1 + PROTECTED_BYTES;
+    uint32_t unprotected = number(&r, MAP);
+    const uint8_t *payload = r.p;
+    uint32_t payload_size;
+    uint32_t signature_size;
+    e->kid = protected + KID_AT;
+    e->payload.p = string(&r, BYTES, &payload_size);
+    e->payload.left = payload_size;
+    e->payload.failed = false;
+    uint32_t encoded_size = (uint32_t)(r.p - payload);
+    e->signature = string(&r, BYTES, &signature_size);
+    if (r.failed || r.left != 0 || unprotected != 0 || signature_size != P256_BYTES) {
+        return ERR_FORMAT;
+    }
+    struct sha256 s;
+    sha256_init(&s);
+    sha256_update(&s, context, sizeof(context) - 1);
+    sha256_update(&s, protected, PROTECTED_BYTES);
+    sha256_update(&s, &no_aad, 1);
+    sha256_update(&s, payload, encoded_size);
+    sha256_final(&s, e->digest);
+    return 0;
+}
+
+// `verify`: also the root's signature, before anything is believed.
+static int keyset_read(struct keyset *out, const uint8_t *bytes, uint32_t size,
+                       const struct boot_params *params, bool verify) {
+    struct envelope e;
+    memset(out, 0, sizeof(*out));
+    int err = read_envelope(&e, bytes, size);
     if (err < 0) {
         return err;
     }
-    if (c.typ != COSE_TYP_KEYSET) {
-        return ERR_FORMAT;
-    }
-    memset(out, 0, sizeof(*out));
     for (int root = 0; root < 2; root++) {
-        uint8_t kid[COSE_KID_BYTES];
-        cose_kid(kid, params->root[root], P256_BYTES);
-        if (memcmp(kid, c.kid, sizeof(kid)) != 0) {
+        uint8_t hash[SHA256_BYTES];
+        sha256(params->root[root], P256_BYTES, hash);
+        if (memcmp(hash, e.kid, KID_BYTES) != 0) {
             continue;
         }
         out->spare = root == 1;
-        err = origin == KEYSET_VERIFY ? cose_verify_sign1(&c, params->root[root]) : 0;
-        return err < 0 ? err : read_payload(out, &c, params);
+        err = verify ? p256_verify(params->root[root], e.digest, e.signature) : 0;
+        return err < 0 ? err : read_payload(out, &e.payload, params);
     }
     return ERR_SIGNATURE;
 }
@@ -163,6 +240,8 @@ int keyset_parse(struct keyset *out, const uint8_t *bytes, uint32_t size,
 bool keyset_outranks(const struct keyset *a, const struct keyset *b) {
     return a->spare != b->spare ? a->spare : a->epoch > b->epoch;
 }
+
+// ------------------------------------------------------------------------------------------ trust
 
 // Bytes of the keyset in a trust copy. Negative if the copy is not whole.
 static int read_copy(uint8_t buffer[KEYSET_BYTES_MAX], const struct hal_flash *f,
@@ -203,7 +282,7 @@ static int load_named(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
     if (memcmp(digest, record + 8, sizeof(digest)) != 0) {
         return ERR_NOT_FOUND;
     }
-    int err = keyset_parse(out, buffer, (uint32_t)size, params, KEYSET_VERIFY);
+    int err = keyset_read(out, buffer, (uint32_t)size, params, true);
     return err == 0 && out->epoch == load_u32(record) ? 0 : ERR_NOT_FOUND;
 }
 
@@ -213,7 +292,7 @@ int trust_load(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
     static const struct journal_id keyset_id = {.type = JOURNAL_KEYSET};
     uint8_t record[JOURNAL_PAYLOAD_BYTES];
     struct keyset own;
-    int own_err = keyset_parse(&own, params->keyset, params->keyset_size, params, KEYSET_EMBEDDED);
+    int own_err = keyset_read(&own, params->keyset, params->keyset_size, params, false);
     if (journal_get(j, keyset_id, record, NULL) < 0) {
         *out = own;
         return own_err;
@@ -226,66 +305,6 @@ int trust_load(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
         return 0;
     }
     return err;
-}
-
-static bool is_image_key(const struct keyset_key *key, bool development) {
-    return key->role == KEY_ROLE_IMAGE || (key->role == KEY_ROLE_IMAGE_DEV && development);
-}
-
-// SHA-256 of the key as SubjectPublicKeyInfo in DER, as imgtool names it.
-static void spki_hash(const struct keyset_key *key, uint8_t hash[SHA256_BYTES]) {
-    static const uint8_t p256_head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48,
-                                        0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48,
-                                        0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
-    struct sha256 s;
-    sha256_init(&s);
-    sha256_update(&s, p256_head, sizeof(p256_head));
-    sha256_update(&s, key->key, P256_BYTES);
-    sha256_final(&s, hash);
-}
-
-int keyset_find_image_key(const struct keyset *keys, const uint8_t keyhash[32], bool development,
-                          const struct keyset_key **out) {
-    for (unsigned i = 0; i < keys->n_keys; i++) {
-        const struct keyset_key *key = &keys->keys[i];
-        uint8_t hash[SHA256_BYTES];
-        if (!is_image_key(key, development) || key->alg != KEY_ALG_ES256) {
-            continue;
-        }
-        spki_hash(key, hash);
-        if (memcmp(hash, keyhash, sizeof(hash)) == 0) {
-            *out = key;
-            return 0;
-        }
-    }
-    return ERR_SIGNATURE;
-}
-
-int keyset_find_image_kid(const struct keyset *keys, const uint8_t kid[8], bool development,
-                          const struct keyset_key **out) {
-    for (unsigned i = 0; i < keys->n_keys; i++) {
-        const struct keyset_key *key = &keys->keys[i];
-        uint8_t own[COSE_KID_BYTES];
-        cose_kid(own, key->key, key->alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES);
-        if (is_image_key(key, development) && memcmp(own, kid, sizeof(own)) == 0) {
-            *out = key;
-            return 0;
-        }
-    }
-    return ERR_SIGNATURE;
-}
-
-int keyset_server_key(const struct keyset *keys, unsigned n, const struct keyset_key **out,
-                      uint8_t kid[8]) {
-    for (unsigned i = 0; i < keys->n_keys; i++) {
-        const struct keyset_key *key = &keys->keys[i];
-        if (key->role == KEY_ROLE_SERVER && key->alg == KEY_ALG_ES256 && n-- == 0) {
-            cose_kid(kid, key->key, P256_BYTES);
-            *out = key;
-            return 0;
-        }
-    }
-    return ERR_NOT_FOUND;
 }
 
 uint32_t trust_floor(const struct keyset *keys, const struct journal *j,

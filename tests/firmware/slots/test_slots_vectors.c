@@ -113,7 +113,7 @@ static void keyset(const struct vector *v) {
     check_context = v->name;
     uint32_t size = vector_hex(v, "signed", bytes, 4096);
     bytes = realloc(bytes, size); // so that reading behind it is caught
-    int err = keyset_parse(&found, bytes, size, &good_params, KEYSET_VERIFY);
+    int err = keyset_parse(&found, bytes, size, &good_params);
     if (vector_expect(v) == 0) {
         CHECK_EQUAL(err, 0);
         CHECK_EQUAL(found.epoch, vector_number(v, "epoch"));

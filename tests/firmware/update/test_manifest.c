@@ -20,7 +20,7 @@ static void load_trust(void) {
     CHECK(boot_params_read(&params, block) == 0);
     vector_load(&v, "keyset", "good");
     uint32_t n = vector_hex(&v, "signed", keyset_bytes, sizeof keyset_bytes);
-    CHECK(keyset_parse(&keyset, keyset_bytes, n, &params, KEYSET_VERIFY) == 0);
+    CHECK(keyset_parse(&keyset, keyset_bytes, n, &params) == 0);
     free(v.text);
     policy = (struct manifest_policy){
         .keyset = &keyset,

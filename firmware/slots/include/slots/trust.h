@@ -16,11 +16,6 @@ enum {
     KEY_ALG_EDDSA = -8,
 };
 
-enum keyset_origin {
-    KEYSET_VERIFY,   // from anywhere: the root's signature is checked
-    KEYSET_EMBEDDED, // inside boot_params, which is believed as the bootloader is
-};
-
 struct keyset_key {
     uint8_t role;
     int8_t alg;
@@ -38,10 +33,10 @@ struct keyset {
     uint32_t floor; // for boot_params' CID, 0 if none
 };
 
-// Parse and check: form, root signature (unless embedded), VID, fleet.
+// Accept a keyset that arrived from anywhere: form, root signature, VID, fleet.
 // ERR_FORMAT, ERR_UNSUPPORTED, ERR_SIGNATURE, ERR_IDENTITY.
 int keyset_parse(struct keyset *out, const uint8_t *bytes, uint32_t size,
-                 const struct boot_params *params, enum keyset_origin origin);
+                 const struct boot_params *params);
 
 // True if `a` outranks `b`.
 bool keyset_outranks(const struct keyset *a, const struct keyset *b);
