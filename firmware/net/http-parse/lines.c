@@ -4,22 +4,54 @@
 
 #include <string.h>
 
+// Take a run of ordinary characters; most of a head is that.
+static uint32_t take_run(struct http_lines *l, const uint8_t *data, uint32_t n) {
+    char *to = l->text + l->n;
+    const char *end = l->text + l->size;
+    const uint8_t *at = data;
+    while (at < data + n && *at >= ' ' && *at != 0x7F) {
+        if (to < end) {
+            *to++ = (char)*at;
+        } else {
+            l->is_cut = true;
+        }
+        at++;
+    }
+    l->n = (uint16_t)(to - l->text);
+    return (uint32_t)(at - data);
+}
+
+// Take the character that ended a run.
+static enum http_line take_other(struct http_lines *l, uint8_t c) {
+    if (c == '\n') {
+        return HTTP_LINE_READY;
+    }
+    if (l->has_cr) {
+        return HTTP_LINE_BAD; // a CR alone
+    }
+    if (c == '\r') {
+        l->has_cr = true;
+    } else if (c != '\t') {
+        return HTTP_LINE_BAD; // a control character
+    } else if (l->n < l->size) {
+        l->text[l->n++] = ' ';
+    } else {
+        l->is_cut = true;
+    }
+    return HTTP_LINE_MORE;
+}
+
 enum http_line http_lines_feed(struct http_lines *l, const uint8_t *data, uint32_t n,
                                uint32_t *used) {
     uint32_t i = 0;
     enum http_line result = HTTP_LINE_MORE;
     while (i < n && result == HTTP_LINE_MORE) {
-        uint8_t c = data[i++];
-        if (c == '\n') {
-            result = HTTP_LINE_READY;
-        } else if (l->has_cr || (c < ' ' && c != '\t' && c != '\r') || c == 0x7F) {
-            result = HTTP_LINE_BAD; // a CR alone, or a control character
-        } else if (c == '\r') {
-            l->has_cr = true;
-        } else if (l->n < l->size) {
-            l->text[l->n++] = (char)c;
-        } else {
-            l->is_cut = true;
+        uint32_t run = take_run(l, data + i, n - i);
+        i += run;
+        if (run > 0 && l->has_cr) {
+            result = HTTP_LINE_BAD;
+        } else if (i < n) {
+            result = take_other(l, data[i++]);
         }
     }
     *used = i;
@@ -36,15 +68,15 @@ void http_lines_next(struct http_lines *l) {
     l->has_cr = false;
 }
 
+// Letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, 5.6.2).
 static bool is_token(char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-        return true;
-    }
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    static const uint32_t bits[4] = {0, 0x03FF6CFA, 0xC7FFFFFE, 0x57FFFFFF};
+    uint8_t code = (uint8_t)c;
+    return code < 128 && (bits[code / 32] >> code % 32 & 1) != 0;
 }
 
 static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
+    return c == ' '; // tabs have become blanks
 }
 
 bool http_field_parse(const struct http_lines *l, struct http_field *out) {

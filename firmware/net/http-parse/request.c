@@ -22,6 +22,14 @@ void http_request_init(struct http_request *r, char *line, uint16_t size) {
     r->target[0] = '\0';
 }
 
+static bool is_method(const char *name, const char *text, uint32_t n) {
+    uint32_t i = 0;
+    while (i < n && name[i] == text[i]) {
+        i++;
+    }
+    return i == n && name[i] == '\0';
+}
+
 static void set_method(struct http_request *r, const char *text, uint32_t n) {
     static const struct {
         char name[8];
@@ -30,12 +38,12 @@ static void set_method(struct http_request *r, const char *text, uint32_t n) {
         {"GET", HTTP_GET}, {"HEAD", HTTP_HEAD}, {"POST", HTTP_POST}, {"PUT", 0},
         {"DELETE", 0},     {"PATCH", 0},        {"OPTIONS", 0},
     };
-    for (uint32_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (strlen(methods[i].name) == n && memcmp(text, methods[i].name, n) == 0) {
-            r->method = methods[i].method;
-            r->is_known_method = true;
-        }
+    uint32_t i = 0;
+    while (i < sizeof(methods) / sizeof(methods[0]) && !is_method(methods[i].name, text, n)) {
+        i++;
     }
+    r->is_known_method = i < sizeof(methods) / sizeof(methods[0]);
+    r->method = r->is_known_method ? methods[i].method : HTTP_METHOD_OTHER;
 }
 
 // Skip "http://authority" of an absolute target. Null if what follows is no path.

@@ -47,9 +47,12 @@ static const char *status_text(int status) {
 }
 
 static void put(struct net_http_exchange *x, const char *text) {
-    while (*text != '\0' && x->made < HEAD_ROOM_BYTES) {
-        x->buffer[x->made++] = *text++;
+    char *to = x->buffer + x->made;
+    const char *end = x->buffer + HEAD_ROOM_BYTES;
+    while (*text != '\0' && to < end) {
+        *to++ = *text++;
     }
+    x->made = (uint16_t)(to - x->buffer);
 }
 
 static void put_number(struct net_http_exchange *x, uint32_t value) {

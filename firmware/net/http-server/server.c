@@ -37,12 +37,13 @@ static void expect_request(struct net_http_exchange *x) {
     http_request_init(&x->request, x->buffer, BUFFER_BYTES);
 }
 
-static bool matches(const struct net_http_route *route, const char *path, uint32_t n) {
-    uint32_t route_n = (uint32_t)strlen(route->path);
-    if (route->path[route_n - 1] == '*') {
-        return n >= route_n - 1 && memcmp(route->path, path, route_n - 1) == 0;
+// Equal, or equal up to a last '*' of the route.
+static bool matches(const char *route, const char *path) {
+    while (*route == *path && *path != '\0') {
+        route++;
+        path++;
     }
-    return n == route_n && memcmp(route->path, path, n) == 0;
+    return (*route == '\0' && *path == '\0') || (route[0] == '*' && route[1] == '\0');
 }
 
 static uint8_t methods_of(const struct net_http_route *route) {
@@ -57,7 +58,7 @@ static const struct net_http_route *find(struct net_http_exchange *x, uint8_t *a
     target[n] = '\0'; // path and query are two strings from here
     *allow = 0;
     for (const struct net_http_route *route = server.routes; route->path != NULL; route++) {
-        if (matches(route, target, n)) {
+        if (matches(route->path, target)) {
             if ((methods_of(route) & x->request.method) != 0) {
                 return route;
             }

@@ -12,5 +12,9 @@
 #define PACK_STRUCT_STRUCT
 #define PACK_STRUCT_FIELD(x) x
 
+// One instruction where the CPU has it.
+#define lwip_htonl(x) __builtin_bswap32(x)
+#define lwip_htons(x) __builtin_bswap16(x)
+
 unsigned net_random(void);
 #define LWIP_RAND() net_random()
