@@ -13,43 +13,51 @@ enum { BOUNCE_BYTES = 256 };
 #define BOTH(value) ((uint32_t)(value) << 16 | (value))
 static const uint32_t CLEAR_STATUS = BOTH(0x50);
 static const uint32_t READ_ARRAY = BOTH(0xFF);
+static const uint32_t WORD = BOTH(0x40);
 static const uint32_t BUFFER = BOTH(0xE8);
 static const uint32_t ERASE = BOTH(0x20);
 static const uint32_t CONFIRM = BOTH(0xD0);
 static const uint32_t READY = BOTH(0x80);
 static const uint32_t FAILED = BOTH(0x3A); // erase, program, voltage, locked
 
-// Both return the status; `from` lies in RAM and need not be aligned. `words` fit one buffer.
-RAM_FUNCTION static uint32_t program_buffer(volatile uint32_t *to, const uint8_t *from,
-                                            uint32_t words) {
-    *to = CLEAR_STATUS;
-    do {
-        *to = BUFFER;
-    } while ((*to & READY) != READY);
-    *to = BOTH(words - 1);
-    for (uint32_t i = 0; i < words; i++, from += 4) {
-        to[i] =
-            from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-    }
-    *to = CONFIRM;
-    uint32_t status;
-    do {
-        status = *to;
-    } while ((status & READY) != READY);
-    *to = READ_ARRAY;
-    return status;
-}
-
-RAM_FUNCTION static uint32_t erase_block(volatile uint32_t *at) {
-    *at = CLEAR_STATUS;
-    *at = ERASE;
-    *at = CONFIRM;
+// Back to reading; returns what the status was when the command was done.
+RAM_FUNCTION static uint32_t finish(volatile uint32_t *at) {
     uint32_t status;
     do {
         status = *at;
     } while ((status & READY) != READY);
     *at = READ_ARRAY;
     return status;
+}
+
+// `from` lies in RAM and need not be aligned; `words` fit one buffer. A single word goes by its own
+// command: QEMU 10 refuses a buffer of one.
+RAM_FUNCTION static uint32_t program_words(volatile uint32_t *to, const uint8_t *from,
+                                           uint32_t words) {
+    *to = CLEAR_STATUS;
+    if (words == 1) {
+        *to = WORD;
+    } else {
+        do {
+            *to = BUFFER;
+        } while ((*to & READY) != READY);
+        *to = BOTH(words - 1);
+    }
+    for (uint32_t i = 0; i < words; i++, from += 4) {
+        to[i] =
+            from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+    }
+    if (words > 1) {
+        *to = CONFIRM;
+    }
+    return finish(to);
+}
+
+RAM_FUNCTION static uint32_t erase_block(volatile uint32_t *at) {
+    *at = CLEAR_STATUS;
+    *at = ERASE;
+    *at = CONFIRM;
+    return finish(at);
 }
 
 static int read(const struct hal_flash *f, uint32_t offset, void *to, uint32_t size) {
@@ -66,7 +74,7 @@ static int program_piece(const struct hal_flash *f, uint32_t offset, const uint8
         }
     }
     uint32_t irq = hal_irq_lock();
-    uint32_t status = program_buffer((volatile uint32_t *)cells, from, size / 4);
+    uint32_t status = program_words((volatile uint32_t *)cells, from, size / 4);
     hal_irq_unlock(irq);
     return status & FAILED ? ERR_IO : 0;
 }
