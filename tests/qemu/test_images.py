@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unitool import apps, development, flashing
+from unitool import apps, development, flashing, signing
 from unitool.boards import BODY_OFFSET, Board
 from unitool.emulator import Emulator
 from unitool.formats import image, p256, relocation
@@ -42,7 +42,7 @@ class Bench:
         )
         self.app = apps.load(APP)
         self.body = made.built.bin.read_bytes()
-        self.signed = made.signed.read_bytes()
+        self.signed = signing.make(made.built, keys, COUNTER)
         self.emulator = Emulator(board, tmp / "state", forward=())
 
     def sign(self, body: bytes | None = None, **changes: object) -> bytes:

@@ -42,9 +42,10 @@ def prepare(
     assert built.app is not None
     app = built.app
     folder, made = (key_folder, False) if key_folder else keys.ensure(app.dir, app.vid)
-    signed = signing.sign(built, folder, counter)
+    data = signing.make(built, folder, counter)
+    signed = signing.save(built, data)
     device = provisioning.provision(board, state, folder, app, options or Options())
-    flashed = flashing.flash(board, state, signed=signed.read_bytes(), slot=slot)
+    flashed = flashing.flash(board, state, signed=data, slot=slot)
     assert flashed is not None
     return Prepared(
         built=built, signed=signed, keys=folder, keys_made=made, device=device, flashed=flashed

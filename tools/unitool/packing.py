@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from unitool import sbom
+from unitool import paths, sbom
 from unitool.build import Built
 from unitool.errors import FormatError, UsageError
 from unitool.formats import bundle, cose, image
@@ -53,8 +53,8 @@ def write_companions(built: Built) -> None:
         "hw": built.app.hw_for(built.board),
         "build_id": built.build_id.hex(),
     }
-    (built.out / f"{built.name}{INFO}").write_text(json.dumps(info, indent=1) + "\n")
-    (built.out / f"{built.name}{SBOM}").write_bytes(sbom.document(built))
+    paths.replace(built.out / f"{built.name}{INFO}", json.dumps(info, indent=1).encode() + b"\n")
+    paths.replace(built.out / f"{built.name}{SBOM}", sbom.document(built))
 
 
 def load(path: Path) -> Item:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unitool import packing
+from unitool import packing, paths
 from unitool.build import Built
 from unitool.errors import SigningError
 from unitool.formats import cose, image
@@ -17,16 +17,15 @@ IMAGE_KEY = "image"
 COUNTER_MAX = 0xFFFF_FFFF
 
 
-def sign(
+def make(
     built: Built, key_dir: Path | KeyFolder, counter: int = 0, *, key: cose.SigningKey | None = None
-) -> Path:
-    """Write <name>.signed.bin beside the build; `key` instead of the folder's image key."""
+) -> bytes:
+    """Return the signed image of a build; `key` instead of the folder's image key."""
     if built.app is None:
         raise SigningError("the bootloader is not signed", "unitool provision fills in its keys")
     if not 0 <= counter <= COUNTER_MAX:
         raise SigningError(f"security counter {counter}: 0 to {COUNTER_MAX}")
     folder = key_dir if isinstance(key_dir, KeyFolder) else KeyFolder(key_dir)
-    key = key or folder.private(IMAGE_KEY)
     app, board = built.app, built.board
     data = image.build(
         built.bin.read_bytes(),
@@ -34,17 +33,31 @@ def sign(
         counter=counter,
         vid=app.vid,
         cid=app.cid(board),
-        key=key,
+        key=key or folder.private(IMAGE_KEY),
     )
     room = board.slots[0].size
     if len(data) > room:
         raise SigningError(f"{len(data):,} bytes do not fit a slot of {room:,} on {board.name}")
+    return data
+
+
+def save(built: Built, data: bytes) -> Path:
+    """Write <name>.signed.bin, SBOM and info beside the build.
+
+    Another run may sign the same build with its own keys: whoever goes on with the image takes the
+    bytes of `make`, not what the file holds by then.
+    """
     signed = signed_path(built.out, built.name)
-    partial = signed.with_suffix(".new")
-    partial.write_bytes(data)
-    partial.replace(signed)
+    paths.replace(signed, data)
     packing.write_companions(built)
     return signed
+
+
+def sign(
+    built: Built, key_dir: Path | KeyFolder, counter: int = 0, *, key: cose.SigningKey | None = None
+) -> Path:
+    """Make the signed image and write it beside the build."""
+    return save(built, make(built, key_dir, counter, key=key))
 
 
 def signed_path(out: Path, name: str) -> Path:
