@@ -76,22 +76,22 @@ class ServerProcess:
         """Speaks to the operators' interface."""
         return connect(self.data, None)
 
-    def stop(self) -> None:
-        """Stop it as Ctrl-C does."""
-        self._end(signal.SIGINT)
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does; returns its exit code."""
+        return self._end(signal.SIGINT)
 
     def kill(self) -> None:
         """SIGKILL."""
         self._end(signal.SIGKILL)
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None
         if process is None:
-            return
+            return 0
         if process.poll() is None:
             os.kill(process.pid, number)
         try:
-            process.wait(STOP_WITHIN_S)
+            return process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

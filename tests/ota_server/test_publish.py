@@ -213,3 +213,28 @@ def test_blob_is_served_after_a_kill(server: ServerProcess, make_device: DeviceM
     server.start()
     device = make_device()
     assert device.download(bytes.fromhex(facts["blob"]), facts["bytes"]) == IMAGE
+
+
+def test_bundle_for_two_boards_makes_two_releases(server: ServerProcess) -> None:
+    content = make_image(VENDOR, "2.0.0")
+    other = image.build(
+        body(seed=9),
+        version=Version(2),
+        counter=1,
+        vid=VID,
+        cid=b"other board here"[:16],
+        key=VENDOR.image,
+    )
+    parts = [
+        (content, make_manifest(content)),
+        (other, make_manifest(other, cid=b"other board here")),
+    ]
+    entries = [
+        Entry(kind, index, what)
+        for index, (blob, found) in enumerate(parts)
+        for kind, what in ((Kind.MANIFEST, found.sign(VENDOR.image)), (Kind.IMAGE, blob))
+    ]
+    data = bundle.build(entries)
+    made = server.client.send("/releases", [data], len(data))
+    assert [r["id"] for r in made] == [1, 2]
+    assert made[0]["cid"] != made[1]["cid"]

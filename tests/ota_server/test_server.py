@@ -187,3 +187,13 @@ def test_image_is_kept_once_it_ran_long_enough(
     assert device.poll().next_poll_s == 1
     time.sleep(1.1)
     assert device.step() == [Code.CONFIRM]
+
+
+def test_stop_is_clean_with_open_connections(
+    server: ServerProcess, make_device: DeviceMaker
+) -> None:
+    device = make_device()
+    settle(device, 3)
+    assert server.stop() == 0
+    server.start()
+    assert device.step() == []

@@ -58,12 +58,9 @@ def show(device: str, data: Path, url: str | None) -> None:
     output.say(f"last heard {_ago(facts['heard_s_ago'])}; starts {facts['boot_count']}")
     status = facts["status"]
     for slot in status.get("slots", ()):
-        mark = ", runs" if slot["slot"] == status["running"] else ""
-        image = slot.get("image", "")[:16]
-        output.say(
-            f"slot {'AB'[slot['slot'] & 1]}: {slot['state']} {slot.get('version', '')} "
-            f"{image}{mark}"
-        )
+        _show_slot(slot, runs=slot["slot"] == status["running"])
+    if status:
+        _show_boot(status)
     if facts["perhaps_copied"]:
         output.warn(f"{facts['resyncs']} resyncs: perhaps two devices have this identity")
     for member in facts["members"]:
@@ -75,6 +72,23 @@ def show(device: str, data: Path, url: str | None) -> None:
                 (r["at"], r["boot"], r["kind"], r["image"][:16], r["words"] or "")
                 for r in facts["reports"]
             ],
+        )
+
+
+def _show_slot(slot: dict[str, Any], runs: bool) -> None:
+    name = "AB"[slot["slot"] & 1]
+    words = [slot["state"], slot.get("version", ""), slot.get("image", "")[:16]]
+    output.say(f"slot {name}: {' '.join(w for w in words if w)}{', runs' if runs else ''}")
+
+
+def _show_boot(status: dict[str, Any]) -> None:
+    boot, crash = status["boot"], status.get("crash")
+    safe = ", in safe mode" if boot["safe_mode"] else ""
+    output.say(f"last reset: {boot['reset_reason']}, {boot['crashes']} crash(es) in a row{safe}")
+    if crash is not None:
+        output.say(
+            f"last crash: {crash['reason']} at pc {crash['pc']:08x}, lr {crash['lr']:08x}, "
+            f"slot base {crash['slot_base']:08x}, build {crash['build_id']}"
         )
 
 
