@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from unitool import console, flashing
@@ -123,3 +127,46 @@ def test_locked_up_cpu_is_a_death_with_a_cause(device: Device) -> None:
     board.state.write_boot(struct.pack("<16I", *[0xF0000001] * 16))  # nothing can run there
     with pytest.raises(EmulatorError, match="locked up"), board:
         board.console.expect("never printed")
+
+
+def test_idle_board_takes_no_time_of_this_machine(device: Device) -> None:
+    with device(HELLO) as board:
+        board.console.expect("hello from")
+        assert board._process is not None
+        stat = Path(f"/proc/{board._process.pid}/stat")
+
+        def ticks() -> int:
+            fields = stat.read_text().rsplit(") ", 1)[1].split()
+            return int(fields[11]) + int(fields[12])  # user and system time
+
+        time.sleep(0.5)
+        before = ticks()
+        time.sleep(2)
+        assert (ticks() - before) / os.sysconf("SC_CLK_TCK") < 0.2
+
+
+def test_board_does_not_outlive_its_supervisor(device: Device) -> None:
+    board = device(HELLO)
+    code = f"""
+import time
+from pathlib import Path
+from unitool import boards
+from unitool.emulator import Emulator
+e = Emulator(boards.load({board.board.name!r}), Path({str(board.state.folder)!r}), forward=())
+e.power_on()
+print(e._process.pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        guest = int(owner.stdout.readline())
+        owner.kill()
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(guest, 0)
+            time.sleep(0.05)
+            continue
+        break
+    with board:
+        board.console.expect("hello from")

@@ -58,7 +58,7 @@ class Console:
         """Type on the console."""
         self._send(data.encode() if isinstance(data, str) else data)
 
-    def expect(self, pattern: str, timeout_s: float = 10) -> re.Match[str]:
+    def expect(self, pattern: str, timeout_s: float = 30) -> re.Match[str]:
         """Wait until `pattern` appears behind the last match. EmulatorError at the timeout."""
         compiled = re.compile(pattern)
         end = time.monotonic() + timeout_s
