@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from ota_server.fleet import Fleet, Live
 from ota_server.model import Device, Standing, Token
 from ota_server.status import status_of
 from ota_server.store import Change, now_s
+
+log = logging.getLogger("ota_server")
 
 # Strangers can make up devices without end; beyond this many only known ids are noted.
 PENDING_MAX = 10_000
@@ -76,6 +79,7 @@ def _check(fleet: Fleet, public: bytes, raw: RawPoll) -> Token | None:
         except AuthError:
             continue
         return token
+    log.info("enrolment of %s refused: its MAC fits no token that is known", raw.device.hex())
     raise AuthError("the enrolment's MAC is wrong")
 
 

@@ -189,7 +189,10 @@ class Operations:
         )
 
     async def approve(self, prefix: str) -> Device:
-        """Let a device that waits enrol."""
+        """Let a device that waits enrol; a whole id may also be approved before it knocks."""
+        whole = len(prefix) == 32 and set(prefix.lower()) <= set("0123456789abcdef")
+        if whole and bytes.fromhex(prefix) not in self.fleet.devices:
+            await self.expect([bytes.fromhex(prefix)])
         live = self.device(prefix)
         if live.device.standing is Standing.PENDING:
             self.fleet.take_device(live, replace(live.device, standing=Standing.EXPECTED))

@@ -96,6 +96,13 @@ def test_approval_and_tokens(server: ServerProcess, make_device: DeviceMaker) ->
     assert "known already" in refused("device", "token", "--value", "5a" * 16, *at)
 
 
+def test_approval_before_the_device_knocks(server: ServerProcess, make_device: DeviceMaker) -> None:
+    device = make_device(3, listed=False)
+    unitool("device", "approve", device.id.hex(), "--data", server.data)
+    device.join()
+    assert device.poll().actions == ()
+
+
 def test_serve_prints_url_folder_and_next_step(server: ServerProcess) -> None:
     printed = server.log.read_text()
     assert server.devices in printed
