@@ -10,14 +10,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from debugger import StoppingEmulator
 from unitool import build, flashing, keys, packing, provisioning, signing
 from unitool.boards import Board
 from unitool.build import Built
 from unitool.emulator import Emulator
+from unitool.formats import image
 from unitool.keys import KeyFolder
 from unitool.provisioning import Options
 
@@ -43,6 +45,7 @@ class Version:
     built: Built
     signed: bytes
     bundle: bytes
+    body: bytes
     elf: Path
 
 
@@ -78,8 +81,30 @@ class Versions:
             data = packing.pack([packing.load(signed)], self.keys.private(signing.IMAGE_KEY))
             elf = app / "webdemo.elf"
             shutil.copy(built.elf, elf)
-            self._made[key] = Version(built=built, signed=signed.read_bytes(), bundle=data, elf=elf)
+            self._made[key] = Version(
+                built=built,
+                signed=signed.read_bytes(),
+                bundle=data,
+                body=built.bin.read_bytes(),
+                elf=elf,
+            )
         return self._made[key]
+
+    def resign(self, board: Board, first: Version, version: str) -> Version:
+        """Return the same program as another version: only its header says so."""
+        app = first.built.app
+        assert app is not None
+        key = self.keys.p256(signing.IMAGE_KEY)
+        data = image.build(
+            first.body,
+            version=image.Version.parse(version),
+            counter=0,
+            vid=app.vid,
+            cid=app.cid(board),
+            key=key,
+        )
+        bundle = packing.pack([packing.Item(image=data)], key)
+        return replace(first, signed=data, bundle=bundle)
 
     def _sources(self, board: Board, version: str, start: str, also: str) -> Path:
         target = self.folder / board.name / f"v{version}-{len(self._made)}" / "webdemo"
@@ -130,7 +155,7 @@ class Unit:
             board=board,
             state=state,
             versions=versions,
-            emulator=Emulator(board, state, gdb=gdb),
+            emulator=StoppingEmulator(board, state, gdb=gdb),
             id=done.identity.device_id.hex(),
         )
 
@@ -152,6 +177,16 @@ class Unit:
             return found if found["version"] == version else None
 
         return wait_for(runs, f"{version} on {self.board.name}", timeout_s, self.log)
+
+    def running_slot(self) -> int:
+        """Return the slot that the app says it runs from."""
+        return "AB".index(wait_for(self._slot, "status", 30, self.log))
+
+    def _slot(self) -> str | None:
+        try:
+            return str(self.status()["slot"])
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
 
     def log(self) -> str:
         """Return the end of the console's log."""
@@ -192,7 +227,7 @@ class Backend:
     def roll_out(self, version: Version, **policy: int) -> int:
         """Publish a version and begin its rollout; returns the rollout's id."""
         releases = self.process.client.send("/releases", [version.bundle], len(version.bundle))
-        asked = {"release": releases[0]["id"]} | policy
+        asked = {"release": releases[0]["id"], "confirm_after_s": 0} | policy
         return int(self.process.client.post("/rollouts", asked)["id"])
 
     def rollout(self, id_: int) -> dict[str, Any]:

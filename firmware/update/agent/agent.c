@@ -62,7 +62,7 @@ static void store_generation(void) {
     }
 }
 
-static bool confirm(void) {
+LANDMARK static bool update_confirm(void) {
     struct slot_record r;
     int err = slot_get(&agent.journal, agent.running, &r);
     if (err == 0) {
@@ -163,7 +163,7 @@ static void obey(const struct plan_event *event) {
     } else if (step.effects & DO_REVERT) {
         revert();
     }
-    if (step.effects & DO_CONFIRM && confirm()) { // its event may ask for another wait
+    if (step.effects & DO_CONFIRM && update_confirm()) { // its event may ask for another wait
         tell_now(PLAN_EV_CONFIRMED);
     }
 }

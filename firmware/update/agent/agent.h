@@ -107,6 +107,9 @@ int facts_slot_version(int slot, struct image_version *version);
 // Each of these has a large frame that must not become part of its caller's.
 #define OWN_FRAME __attribute__((noinline))
 
+// Tests stop the CPU here by name, to cut the power.
+#define LANDMARK __attribute__((noinline, used))
+
 // poll.c
 OWN_FRAME void poll_send(bool enrol);
 

@@ -51,7 +51,7 @@ static int on_head(void *ctx, int status, uint64_t length, uint64_t from, uint64
     return f->verdict == REPLY_GO_ON ? 0 : ERR_STATE;
 }
 
-static int on_body(void *ctx, const void *data, uint32_t n) {
+LANDMARK static int fetch_body(void *ctx, const void *data, uint32_t n) {
     (void)ctx;
     return slot_writer_write(&agent.fetch.writer, data, n);
 }
@@ -140,7 +140,7 @@ static void request(void) {
         .range_from = f->from > 0 ? f->from : NET_HTTP_NO_RANGE,
         .timeout_ms = PARAM_UPDATE_AGENT_TIMEOUT_MS,
         .on_head = on_head,
-        .on_body = on_body,
+        .on_body = fetch_body,
         .on_done = on_done,
     };
     int err = net_http_start(&agent.http, &agent.request);
@@ -196,7 +196,7 @@ static int check_slot(void) {
 }
 
 // An image that was here before keeps the count of its reverts.
-static int record_ready(void) {
+LANDMARK static int fetch_ready(void) {
     struct slot_record r;
     facts_other(&r);
     if (r.state == SLOT_INSTALLING) {
@@ -213,7 +213,7 @@ void fetch_check(void) {
     int err = check_slot();
     agent.fetch.open = false;
     if (err == 0) {
-        err = record_ready();
+        err = fetch_ready();
     }
     if (err < 0) {
         agent.last_error = err;
