@@ -52,6 +52,7 @@ def start(board: Board, state: Path, elf: Path, scratch: Path) -> Start:
     assert board.emulator is not None
     out = scratch / "start.icount"
     first = entry(elf)
+    skipped = board.emulator.console_setup_stores
     options = icount.plugin_options(
         board.emulator.qemu, out, pcs=[first], stores=[board.emulator.console_data], limit=4000
     )
@@ -62,8 +63,8 @@ def start(board: Board, state: Path, elf: Path, scratch: Path) -> Start:
             events = icount.read(out) if out.exists() else []
             entered = next((e.count for e in events if e.kind == "pc"), None)
             later = [e.count for e in events if e.kind == "st" and entered and e.count > entered]
-            if entered and later:
-                return Start(cold=entered, first_byte=later[0] - entered)
+            if entered and len(later) > skipped:
+                return Start(cold=entered, first_byte=later[skipped] - entered)
             time.sleep(0.05)
     raise UnitoolError(f"{board.name} did not start: {device.console.log[-500:]}")
 

@@ -115,6 +115,7 @@ class Emulator:
     ram_file_bytes: int = 0
     relaunch_on_reset: bool = False
     console_data: int = 0  # address of the console's data register, to count up to a first byte
+    console_setup_stores: int = 0  # stores to it that set the console up, before that byte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,9 +328,10 @@ def _emulator(table: Table) -> Emulator:
         ram_file_bytes=table.integer("ram_file_bytes", 0),
         relaunch_on_reset=table.flag("relaunch_on_reset", False),
         console_data=table.integer("console_data", 0),
+        console_setup_stores=table.integer("console_setup_stores", 0),
     )
     table.finish(
         "qemu, machine, args, flash_files, boot_file, ram_file, ram_file_bytes, relaunch_on_reset, "
-        "console_data"
+        "console_data, console_setup_stores"
     )
     return emulator
