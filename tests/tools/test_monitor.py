@@ -36,6 +36,16 @@ class Session:
             if select.select([self.keyboard], [], [], 0.1)[0]:
                 self.seen += os.read(self.keyboard, 4096).decode(errors="replace")
 
+    def settle(self, timeout_s: float = 15) -> None:
+        """Wait until bytes come through: opening a socket:// port empties its input."""
+        end = time.monotonic() + timeout_s
+        start = len(self.seen)
+        while "~" not in self.seen[start:]:
+            assert time.monotonic() < end, f"nothing comes through: {self.seen!r}"
+            self.device.sendall(b"~\r\n")
+            if select.select([self.keyboard], [], [], 0.2)[0]:
+                self.seen += os.read(self.keyboard, 4096).decode(errors="replace")
+
     def type(self, keys: bytes) -> None:
         os.write(self.keyboard, keys)
 
@@ -54,7 +64,9 @@ def _open(tmp_path: Path, *options: str) -> Session:
     )
     os.close(theirs)
     device, _ = listener.accept()
-    return Session(process=process, keyboard=ours, listener=listener, device=device)
+    session = Session(process=process, keyboard=ours, listener=listener, device=device)
+    session.settle()
+    return session
 
 
 @pytest.fixture
@@ -92,6 +104,7 @@ def test_reconnects_when_the_port_comes_back(session: Session) -> None:
     session.device.close()
     session.expect("is gone")
     session.device, _ = session.listener.accept()
+    session.settle()
     session.device.sendall(b"back again\r\n")
     session.expect("back again")
 

@@ -54,12 +54,11 @@ class SerialPort:
 
     def __init__(self, url: str, baud: int) -> None:
         """Open it; OSError if it is not there or busy."""
-        self._serial = serial.serial_for_url(url, baudrate=baud, timeout=0.05)
+        self._serial = serial.serial_for_url(url, baudrate=baud, timeout=0.03)
 
     def read(self) -> bytes:
         """Return what arrived within about 50 ms."""
-        first = self._serial.read(1)
-        return bytes(first + self._serial.read(self._serial.in_waiting or 0)) if first else b""
+        return bytes(self._serial.read(4096))
 
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
