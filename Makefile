@@ -15,7 +15,7 @@ demo: setup ## The whole story on emulated boards: build, sign, boot, update, ro
 	@$(PYTHON) -m demo
 
 test: setup lint ## Prove it: unit, property, fuzz, power-cut, QEMU and end-to-end tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n auto --dist worksteal
 
 lint: setup ## Format and types: ruff, mypy, clang-format
 	@$(PYTHON) tools/lint.py
