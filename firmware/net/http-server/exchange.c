@@ -118,6 +118,7 @@ void exchange_answer(struct net_http_exchange *x, int status, const char *type, 
 
 void exchange_refuse(struct net_http_exchange *x, int status, uint8_t allow) {
     x->close = true;
+    x->route = NULL; // it has no part in this, and is not told when the client leaves
     x->fill = NULL;
     x->body = status_text(status);
     exchange_answer(x, status, "text/plain", (uint32_t)strlen(x->body), allow);

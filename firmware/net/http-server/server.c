@@ -118,7 +118,6 @@ static uint32_t take_head(struct net_http_exchange *x, const uint8_t *data, uint
     int result = http_request_feed(&x->request, data, n, &used);
     if (result < 0) {
         x->unread = 1; // whatever follows is not a request
-        x->route = NULL;
         exchange_refuse(x, -result, 0);
     } else if (result > 0) {
         head_done(x);
@@ -190,7 +189,8 @@ static void on_end(struct net_tcp *c) {
         }
     }
     x->close = true;
-    if (x->state == STATE_HEAD || x->state == STATE_LINGER || exchange_is_lent(x)) {
+    bool owes_answer = x->state == STATE_APP || (x->state == STATE_ANSWER && !exchange_is_lent(x));
+    if (!owes_answer) {
         net_tcp_finish(c);
     }
 }
