@@ -4,8 +4,6 @@
 
 #include "hal/retained.h"
 
-#include <stddef.h>
-
 // What the image asked for or the mains did, as opposed to a crash or someone at the reset pin.
 static bool is_benign(uint8_t reset) {
     return reset == RESET_POWER_ON || reset == RESET_UPDATE;
@@ -23,13 +21,13 @@ static bool is_live(const struct slot_record *r) {
 static bool is_current(const struct choose_in *in, int slot) {
     const struct slot_record *other = &in->slot[!slot];
     return is_live(&in->slot[slot]) &&
-           (!is_live(other) || in->refused[!slot] || in->slot[slot].sequence > other->sequence);
+           (!is_live(other) || in->refusal[!slot] < 0 || in->slot[slot].sequence > other->sequence);
 }
 
 // 0: never. A bad or reverted image is better than none: it was whole when it was recorded so, and
 // is checked again. What is empty or half written never runs.
 static int rank(const struct choose_in *in, int slot) {
-    if (in->refused[slot]) {
+    if (in->refusal[slot] < 0) {
         return 0;
     }
     if (is_current(in, slot)) {
@@ -120,9 +118,11 @@ struct choice boot_choose(const struct choose_in *in) {
     return c;
 }
 
-int boot_choose_first(const struct image_info *a, const struct image_info *b) {
-    if (a == NULL || b == NULL) {
-        return a != NULL ? SLOT_A : b != NULL ? SLOT_B : -1;
+int boot_choose_first(const struct choose_first found[SLOT_COUNT]) {
+    const struct choose_first *a = &found[SLOT_A];
+    const struct choose_first *b = &found[SLOT_B];
+    if (!a->valid || !b->valid) {
+        return a->valid ? SLOT_A : b->valid ? SLOT_B : -1;
     }
     if (a->counter != b->counter) {
         return b->counter > a->counter ? SLOT_B : SLOT_A;

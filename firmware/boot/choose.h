@@ -8,7 +8,7 @@ enum { BOOT_SAFE_CRASHES = 3 }; // in a row, of one image: it then starts in saf
 
 struct choose_in {
     struct slot_record slot[SLOT_COUNT]; // as the journal has them
-    bool refused[SLOT_COUNT];            // did not pass the check in this start
+    int8_t refusal[SLOT_COUNT];          // why it did not pass the check in this start, 0: it may
     uint8_t reset;                       // enum reset_reason
     struct boot_record last;             // the start before; count 0: none
 };
@@ -30,6 +30,13 @@ struct choice {
 
 struct choice boot_choose(const struct choose_in *in);
 
-// Journal without any slot record: which valid image becomes confirmed. Null: not valid.
-// Returns the slot, -1 if neither is.
-int boot_choose_first(const struct image_info *a, const struct image_info *b);
+// What the check found in a slot, for a journal without any slot record.
+struct choose_first {
+    bool valid;
+    uint32_t counter;
+    struct image_version version;
+    uint8_t digest[32];
+};
+
+// Which valid image becomes confirmed: the higher counter, then version. -1 if none is valid.
+int boot_choose_first(const struct choose_first found[SLOT_COUNT]);

@@ -29,9 +29,8 @@ static struct boot {
     struct keyset keys;
     struct slot_policy policy;
     struct choose_in in;
-    struct image_info image[SLOT_COUNT];
-    int refusal[SLOT_COUNT]; // why, where in.refused
-    uint32_t phase_us[3];    // end of each
+    struct image_info image; // of the slot that was checked last
+    uint32_t phase_us[2];    // end of each
     uint8_t keyset[KEYSET_BYTES_MAX];
 } boot;
 
@@ -73,18 +72,16 @@ static void read_slots(void) {
 
 static bool slot_is_blank(int slot) {
     enum { SAMPLE_BYTES = 64 };
-    return hal_flash_is_blank(board_layout.flash, board_layout.slot[slot].offset, SAMPLE_BYTES) ==
-           1;
+    return hal_flash_is_blank(&board_flash, board_layout.slot[slot].offset, SAMPLE_BYTES) == 1;
 }
 
 static int check(int slot) {
     hal_wdt_feed();
-    int err = slot_check(&boot.policy, slot, &boot.image[slot]);
+    int err = slot_check(&boot.policy, slot, &boot.image);
     if (err == ERR_FORMAT && slot_is_blank(slot)) {
         err = ERR_ERASED;
     }
-    boot.in.refused[slot] = err < 0;
-    boot.refusal[slot] = err;
+    boot.in.refusal[slot] = (int8_t)err;
     if (err < 0) {
         say_slot(slot, boot_reason(err));
         boot_say("\r\n");
@@ -97,21 +94,21 @@ static void put_slot(int slot, const struct slot_record *record) {
     read_slots();
 }
 
-// What a slot's image is recorded as once it has been checked.
-static struct slot_record record_of(int slot, enum slot_state state) {
-    struct slot_record r = {.state = (uint8_t)state, .counter = boot.image[slot].counter};
-    memcpy(r.digest, boot.image[slot].digest, sizeof(r.digest));
-    return r;
-}
-
 // A journal without slot records: a new device, or both sectors are lost.
 static void adopt_first(void) {
-    const struct image_info *a = check(SLOT_A) == 0 ? &boot.image[SLOT_A] : NULL;
-    const struct image_info *b = check(SLOT_B) == 0 ? &boot.image[SLOT_B] : NULL;
-    int slot = boot_choose_first(a, b);
+    struct choose_first found[SLOT_COUNT];
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        struct choose_first *f = &found[slot];
+        f->valid = check(slot) == 0;
+        f->counter = boot.image.counter;
+        f->version = boot.image.version;
+        memcpy(f->digest, boot.image.digest, sizeof(f->digest));
+    }
+    int slot = boot_choose_first(found);
     if (slot >= 0) {
-        struct slot_record r = record_of(slot, SLOT_CONFIRMED);
-        r.flags = SLOT_WAS_CONFIRMED;
+        struct slot_record r = {
+            .state = SLOT_CONFIRMED, .flags = SLOT_WAS_CONFIRMED, .counter = found[slot].counter};
+        memcpy(r.digest, found[slot].digest, sizeof(r.digest));
         put_slot(slot, &r);
     }
 }
@@ -150,7 +147,8 @@ static _Noreturn void report_and_rest(void) {
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
         say_slot(slot, boot_state(boot.in.slot[slot].state));
         boot_say(", ");
-        boot_say(boot.in.refused[slot] ? boot_reason(boot.refusal[slot]) : "not startable");
+        int err = boot.in.refusal[slot];
+        boot_say(err < 0 ? boot_reason(err) : "not startable");
         boot_say("\r\n");
     }
     boot_say("boot: no slot can be started\r\n");
@@ -193,7 +191,7 @@ static const struct handover *hand_over(const struct choice *c) {
         .reset_reason = boot.in.reset,
         .crashes = c->crashes,
     };
-    memcpy(h->image_digest, boot.image[c->slot].digest, sizeof(h->image_digest));
+    memcpy(h->image_digest, boot.image.digest, sizeof(h->image_digest));
     h->crc = crc32(0, h, offsetof(struct handover, crc));
     return h;
 }
@@ -247,5 +245,5 @@ _Noreturn void hal_main(const struct handover *none) {
     count_start(&c); // surely in flash before the jump
     say_start(&c);
     hal_wdt_feed();
-    hal_jump(slot_address(&board_layout, c.slot) + boot.image[c.slot].hdr_size, hand_over(&c));
+    hal_jump(slot_address(&board_layout, c.slot) + boot.image.hdr_size, hand_over(&c));
 }

@@ -27,8 +27,8 @@ uintptr_t slot_address(const struct hal_layout *layout, int slot) {
 
 static int check_content(const struct slot_policy *policy, int slot, const struct image_info *info,
                          const struct image_source *image) {
-    // A multiple of the hash's block; larger does not pay.
-    uint8_t buf[4 * SHA256_BLOCK_BYTES];
+    // A multiple of the hash's block; larger hardly pays.
+    uint8_t buf[2 * SHA256_BLOCK_BYTES];
     uint8_t digest[SHA256_BYTES];
     struct image_place place = {
         .slot_a_body = (uint32_t)slot_address(policy->layout, 0) + info->hdr_size,
@@ -41,7 +41,9 @@ static int check_content(const struct slot_policy *policy, int slot, const struc
     return memcmp(digest, info->digest, sizeof(digest)) == 0 ? 0 : ERR_DIGEST;
 }
 
-int slot_check(const struct slot_policy *policy, int slot, struct image_info *out) {
+// Not inlined: its many constant errors would be threaded through the caller.
+__attribute__((noinline)) int slot_check(const struct slot_policy *policy, int slot,
+                                         struct image_info *out) {
     const struct boot_params *params = policy->params;
     struct slot_source s;
     slot_source_open(&s, policy->layout, slot);

@@ -3,7 +3,6 @@
 #include "slots/identity.h"
 
 #include "bytes.h"
-#include "crc/crc32.h"
 #include "crypto/sha256.h"
 #include "hal/err.h"
 
@@ -17,7 +16,6 @@ enum {
     HEAD_BYTES = 12,
     PIECE_BYTES = 64, // read at a time, so that the bootloader need not hold a record
     URL_AT = 158,
-    CRC_AT = 508,
 };
 
 static bool record_valid(const struct hal_flash *f, uint32_t offset) {
@@ -27,15 +25,13 @@ static bool record_valid(const struct hal_flash *f, uint32_t offset) {
         if (hal_flash_read(f, offset + at, piece, PIECE_BYTES) < 0) {
             return false;
         }
-        if (at == 0 &&
-            (load_u32(piece) != IDENTITY_MAGIC || load_u16(piece + 4) != IDENTITY_VERSION ||
-             load_u16(piece + 6) != RECORD_BYTES)) {
+        if (at == 0 && (load_u32(piece) != IDENTITY_MAGIC ||
+                        load_u32(piece + 4) != (IDENTITY_VERSION | RECORD_BYTES << 16))) {
             return false;
         }
-        uint32_t covered = CRC_AT - at < PIECE_BYTES ? CRC_AT - at : PIECE_BYTES;
-        crc = crc32(crc, piece, covered);
+        crc = crc32(crc, piece, PIECE_BYTES);
     }
-    return crc == load_u32(piece + CRC_AT % PIECE_BYTES);
+    return crc == CRC_SEALED;
 }
 
 static int find(const struct hal_layout *layout, uint32_t *offset) {

@@ -51,7 +51,7 @@ static bool read_head(const struct journal *j, uint32_t place, uint8_t head[HEAD
 // True if a record with the right CRC lies at `place`.
 static bool read_record(const struct journal *j, uint32_t place, uint8_t record[RECORD_BYTES]) {
     return hal_flash_read(j->flash, place_offset(j, place), record, RECORD_BYTES) == 0 &&
-           crc32(0, record, CRC_AT) == load_u32(record + CRC_AT);
+           is_sealed(record, RECORD_BYTES);
 }
 
 static bool is_blank(const struct journal *j, uint32_t place) {
@@ -229,7 +229,7 @@ static int append(struct journal *j, uint8_t record[RECORD_BYTES], uint32_t sequ
 int journal_open(struct journal *j, const struct hal_layout *layout, enum journal_mode mode) {
     const struct hal_flash *f = layout->flash;
     const struct hal_area *area = layout->journal;
-    *j = (struct journal){.flash = f, .area = {area[0], area[1]}, .active = -1};
+    *j = (struct journal){.flash = f, .area = {area[0], area[1]}};
     j->record_bytes = f->program_bytes > RECORD_BYTES ? f->program_bytes : RECORD_BYTES;
     uint32_t places = (area[0].size < area[1].size ? area[0].size : area[1].size) / j->record_bytes;
     if (places < PLACES_MIN || j->record_bytes > UNIT_BYTES) {
@@ -237,14 +237,14 @@ int journal_open(struct journal *j, const struct hal_layout *layout, enum journa
     }
     j->places = (uint16_t)(places < JOURNAL_PLACES_MAX ? places : JOURNAL_PLACES_MAX);
     struct journal other = *j;
-    struct journal fresh = *j;
     struct last last[2];
     uint32_t start_a = scan(j, 0, &last[0]);
     uint32_t start_b = scan(&other, 1, &last[1]);
     if (start_b > start_a) {
         *j = other;
     } else if (start_a == 0) {
-        *j = fresh;
+        j->active = -1;
+        memset(j->counts, 0, sizeof(j->counts));
         return mode == JOURNAL_AT_RUN ? ERR_NOT_FOUND : 0;
     }
     if (mode == JOURNAL_AT_RUN) {

@@ -3,10 +3,9 @@
 #include "slots/params.h"
 
 #include "bytes.h"
-#include "crc/crc32.h"
 #include "hal/err.h"
 
-enum { PARAMS_MAGIC = 0x50425455, PARAMS_VERSION = 1, KEYSET_MAX = 1024, CRC_AT = 1276 };
+enum { PARAMS_MAGIC = 0x50425455, PARAMS_VERSION = 1, KEYSET_MAX = 1024 };
 
 int boot_params_read(struct boot_params *out, const uint8_t block[BOOT_PARAMS_BYTES]) {
     if (load_u32(block) != PARAMS_MAGIC) {
@@ -25,8 +24,5 @@ int boot_params_read(struct boot_params *out, const uint8_t block[BOOT_PARAMS_BY
         .keyset_size = load_u16(block + 192),
         .keyset = block + 196,
     };
-    if (crc32(0, block, CRC_AT) != load_u32(block + CRC_AT) || out->keyset_size > KEYSET_MAX) {
-        return ERR_FORMAT;
-    }
-    return 0;
+    return is_sealed(block, BOOT_PARAMS_BYTES) && out->keyset_size <= KEYSET_MAX ? 0 : ERR_FORMAT;
 }

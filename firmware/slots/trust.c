@@ -253,7 +253,7 @@ static int read_copy(uint8_t buffer[KEYSET_BYTES_MAX], const struct hal_flash *f
     if (err < 0) {
         return err;
     }
-    uint16_t size = load_u16(head + 6);
+    uint32_t size = load_u16(head + 6);
     if (load_u32(head) != COPY_MAGIC || load_u16(head + 4) != COPY_VERSION ||
         size > KEYSET_BYTES_MAX) {
         return ERR_FORMAT;
@@ -265,8 +265,8 @@ static int read_copy(uint8_t buffer[KEYSET_BYTES_MAX], const struct hal_flash *f
     if (err < 0) {
         return err;
     }
-    bool whole = crc32(crc32(0, head, sizeof(head)), buffer, size) == load_u32(crc);
-    return whole ? size : ERR_FORMAT;
+    uint32_t sum = crc32(crc32(crc32(0, head, sizeof(head)), buffer, size), crc, sizeof(crc));
+    return sum == CRC_SEALED ? (int)size : ERR_FORMAT;
 }
 
 // The keyset that the journal's record names, verified. ERR_NOT_FOUND if it is not to be had.

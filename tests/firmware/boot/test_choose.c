@@ -20,12 +20,12 @@ static bool never_runs(uint8_t state) {
 }
 
 static bool startable(const struct choose_in *in, int slot) {
-    return !in->refused[slot] && !never_runs(in->slot[slot].state);
+    return in->refusal[slot] == 0 && !never_runs(in->slot[slot].state);
 }
 
 static bool is_live(const struct choose_in *in, int slot) {
     uint8_t state = in->slot[slot].state;
-    return !in->refused[slot] && (state == SLOT_TRYING || state == SLOT_CONFIRMED);
+    return in->refusal[slot] == 0 && (state == SLOT_TRYING || state == SLOT_CONFIRMED);
 }
 
 static bool same_record(const struct slot_record *a, const struct slot_record *b) {
@@ -133,7 +133,7 @@ static void check_ends(struct choose_in in) {
             in.slot[c.slot] = c.record;
             in.slot[c.slot].sequence = 100 + (uint32_t)step;
         } else if (step < 4) {
-            in.refused[c.slot] = true; // as if it had not passed the check
+            in.refusal[c.slot] = -14; // as if it had not passed the check
             in.slot[c.slot].state = SLOT_BAD;
         } else {
             return;
@@ -180,22 +180,24 @@ static void with_counts(struct choose_in *in, uint8_t a, uint8_t b) {
     }
 }
 
-static struct image_info info(uint32_t counter, uint8_t minor) {
-    return (struct image_info){.counter = counter, .version = {.major = 1, .minor = minor}};
+static void check_first(struct choose_first a, struct choose_first b, int wanted) {
+    const struct choose_first found[SLOT_COUNT] = {a, b};
+    CHECK_EQUAL(boot_choose_first(found), wanted);
 }
 
 static void test_first(void) {
-    struct image_info old = info(1, 9);
-    struct image_info new = info(2, 0);
-    struct image_info newer = info(2, 1);
-    CHECK(boot_choose_first(NULL, NULL) == -1);
-    CHECK(boot_choose_first(&old, NULL) == SLOT_A);
-    CHECK(boot_choose_first(NULL, &old) == SLOT_B);
-    CHECK(boot_choose_first(&old, &new) == SLOT_B);
-    CHECK(boot_choose_first(&new, &old) == SLOT_A);
-    CHECK(boot_choose_first(&new, &newer) == SLOT_B);
-    CHECK(boot_choose_first(&newer, &new) == SLOT_A);
-    CHECK(boot_choose_first(&new, &new) == SLOT_A);
+    static const struct choose_first none = {.counter = 99};
+    static const struct choose_first old = {true, 1, {.major = 1, .minor = 9}, {0}};
+    static const struct choose_first new = {true, 2, {.major = 1}, {0}};
+    static const struct choose_first newer = {true, 2, {.major = 1, .minor = 1}, {0}};
+    check_first(none, none, -1);
+    check_first(old, none, SLOT_A);
+    check_first(none, old, SLOT_B);
+    check_first(old, new, SLOT_B);
+    check_first(new, old, SLOT_A);
+    check_first(new, newer, SLOT_B);
+    check_first(newer, new, SLOT_A);
+    check_first(new, new, SLOT_A);
 }
 
 int main(void) {
@@ -203,8 +205,8 @@ int main(void) {
     for (unsigned a = 0; a < STATES; a++) {
         for (unsigned b = 0; b < STATES; b++) {
             for (unsigned refused = 0; refused < 4; refused++) {
-                in.refused[0] = refused & 1;
-                in.refused[1] = refused & 2;
+                in.refusal[0] = refused & 1 ? -6 : 0;
+                in.refusal[1] = refused & 2 ? -15 : 0;
                 with_counts(&in, states[a], states[b]);
             }
         }
