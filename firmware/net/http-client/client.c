@@ -139,6 +139,7 @@ static bool take_head(struct client *c, const uint8_t **data, uint32_t *n) {
         err = ERR_UNSUPPORTED;
     }
     if (err < 0 || c->body_left == 0) {
+        c->response.close |= *n > 0; // bytes that nobody asked for: do not use it again
         end(c, err < 0 ? err : 0);
         return false;
     }
@@ -156,7 +157,7 @@ static void take_body(struct client *c, const uint8_t *data, uint32_t n) {
         return; // aborted
     }
     if (err < 0 || c->body_left == 0) {
-        c->response.close |= piece < n; // bytes that nobody asked for: do not use it again
+        c->response.close |= piece < n;
         end(c, err < 0 ? err : 0);
     }
 }

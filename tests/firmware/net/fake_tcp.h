@@ -21,7 +21,7 @@ struct fake_peer {
 };
 
 static uint32_t fake_now_ms;
-static struct os_timer *fake_timer;
+static struct os_timer *fake_timer; // one is enough for either side
 static struct net_tcp_listener *fake_listener;
 static uint32_t fake_room = 1000; // bytes that a connection takes before an acknowledgement
 
@@ -35,9 +35,13 @@ void os_timer_start(struct os_timer *timer, uint32_t in_ms, void (*fn)(struct os
     fake_timer = timer;
 }
 
+void os_timer_stop(struct os_timer *timer) {
+    fake_timer = fake_timer == timer ? NULL : fake_timer;
+}
+
 static void fake_pass_ms(uint32_t ms) {
     for (uint32_t end_ms = fake_now_ms + ms; fake_now_ms != end_ms; fake_now_ms++) {
-        if (fake_timer != NULL && fake_timer->due_ms == fake_now_ms) {
+        while (fake_timer != NULL && fake_timer->due_ms == fake_now_ms) {
             struct os_timer *due = fake_timer;
             fake_timer = NULL;
             due->fn(due);
@@ -52,6 +56,24 @@ static struct fake_peer *peer_of(const struct net_tcp *c) {
 int net_tcp_listen(struct net_tcp_listener *l, uint16_t port) {
     (void)port;
     fake_listener = l;
+    return 0;
+}
+
+static struct fake_peer *fake_server; // whom the board connects to; null: no memory
+
+int net_tcp_connect(struct net_tcp *c, const struct net_tcp_events *events, uint32_t address,
+                    uint16_t port) {
+    (void)address;
+    (void)port;
+    CHECK(c->pcb == NULL);
+    if (fake_server == NULL) {
+        return -9;
+    }
+    uint8_t *out = fake_server->out != NULL ? fake_server->out : malloc(FAKE_OUT_MAX);
+    memset(fake_server, 0, sizeof(*fake_server));
+    fake_server->out = out;
+    fake_server->c = c;
+    *c = (struct net_tcp){.pcb = fake_server, .events = events, .reserved = c->reserved};
     return 0;
 }
 
@@ -105,7 +127,7 @@ bool net_tcp_in_use(const struct net_tcp *c) {
 }
 
 // A client connects.
-static void fake_connect(struct fake_peer *p) {
+static inline void fake_connect(struct fake_peer *p) {
     uint8_t *out = p->out != NULL ? p->out : malloc(FAKE_OUT_MAX);
     memset(p, 0, sizeof(*p));
     p->out = out;
