@@ -24,6 +24,7 @@ hal_reset_entry:
     la t0, hal_trap_entry
     csrw mtvec, t0
     la sp, hal_stack_end
+    la tp, hal_tls_base
     // Bursts of 16 bytes: the linker script pads the sections.
     la a1, hal_data_load
     la a2, hal_ramtext_start

@@ -7,6 +7,9 @@
 #include "os/heap.h"
 #include "os/log.h"
 #include "os/panic.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t times_called;
@@ -88,6 +91,23 @@ bool features_data_pointers(void) {
            operation(seven, 3) == 4;
 }
 
+// Alignment beyond what the linker script pads to.
+static volatile uint32_t aligned[3] __attribute__((aligned(64))) = {1, 2, 3};
+
+static bool aligned_data_works(void) {
+    return ((uintptr_t)aligned & 63) == 0 && aligned[0] == 1 && aligned[2] == 3;
+}
+
+static volatile _Thread_local uint32_t local = 0x1234;
+static volatile _Thread_local uint32_t local_zero;
+
+static bool thread_local_works(void) {
+    local_zero += local;
+    errno = 0;
+    unsigned long most = strtoul("99999999999999999999", NULL, 10);
+    return local == 0x1234 && local_zero == 0x1234 && most == ULONG_MAX && errno == ERANGE;
+}
+
 static bool heap_works(void) {
     char *a = os_alloc(100);
     char *b = os_alloc(200);
@@ -113,6 +133,8 @@ int main(void) {
     check("pointers in .data", features_data_pointers());
     check("virtual calls", features_virtual_calls());
     check("constructors", features_constructors());
+    check("aligned data", aligned_data_works());
+    check("thread-local storage", thread_local_works());
     check("heap", heap_works());
     LOG("features ok, slot %c, body at %08x", "AB"[os_handover()->slot], (uint32_t)hal_body_start);
     return 0;
