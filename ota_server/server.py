@@ -83,7 +83,6 @@ async def _serve(config: Config, started: Callable[[Started], None]) -> None:
     gc.freeze()  # a fleet's worth of objects need not be looked at again and again
     keeping = asyncio.create_task(fleet.keep())
     urls = [_url(s) for s in sockets]
-    folder.announce(*urls)
     started(
         Started(
             devices=urls[0],
@@ -95,6 +94,7 @@ async def _serve(config: Config, started: Callable[[Started], None]) -> None:
             warnings=warnings,
         )
     )
+    folder.announce(*urls)
     try:
         await asyncio.gather(
             *(server.serve(sockets=[s]) for server, s in zip(servers, sockets, strict=True))
