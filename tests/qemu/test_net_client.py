@@ -8,6 +8,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from unitool.emulator import Emulator
@@ -153,6 +154,16 @@ def test_reserved_client_works_when_the_app_has_used_up_everything(lab: Emulator
             assert (told["error"], told["sha256"]) == (0, sha256(BLOB))
         assert json.loads(board.client.get("/free").body)["lent"] > 0
         assert board.fetch("/blob")["sha256"] == sha256(BLOB)
+
+
+def test_reserved_client_works_when_strangers_hold_all_connections(lab: Emulator) -> None:
+    with HostServer(serve) as server, ExitStack() as stack:
+        board = Lab(lab, server)
+        for i in range(20):
+            stranger = stack.enter_context(Client(lab.port(80 if i % 3 else 7)))
+            stranger.send(b"GET /fetch" if i % 2 else b"")
+            told = board.fetch("/blob", reserved=True)
+            assert (told["error"], told["sha256"]) == (0, sha256(BLOB))
 
 
 def test_tcp_echoes_a_mebibyte(lab: Emulator) -> None:
