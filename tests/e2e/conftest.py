@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fleet import Backend, Unit, Versions
+from fleet import Backend, Unit, Version, Versions
 from unitool import boards
 from unitool.boards import Board
 
@@ -46,15 +46,17 @@ def backend(versions: Versions, tmp_path: Path) -> Iterator[Backend]:
 
 @pytest.fixture
 def unit(board: Board, backend: Backend, versions: Versions, tmp_path: Path) -> Iterator[UnitMaker]:
-    """Return a function that makes a board with version 1.0.0, known to the server by a token."""
+    """Return a function that makes a board with a first version, known to the server by a token."""
     with ExitStack() as stack:
 
-        def make(version: str = "1.0.0", *, url: str | None = None, gdb: bool = False) -> Unit:
+        def make(
+            *, first: Version | None = None, url: str | None = None, gdb: bool = False
+        ) -> Unit:
             made = Unit.make(
                 board,
                 tmp_path / "state",
                 versions,
-                versions.make(board, version),
+                first or versions.make(board, "1.0.0"),
                 url=url or backend.guest_url,
                 token=backend.token(),
                 gdb=gdb,

@@ -70,14 +70,28 @@ class Versions:
         return keys.generate(path, apps.load(self.source).vid)
 
     def make(
-        self, board: Board, version: str, *, start: str = "", also: str = "", counter: int = 0
+        self,
+        board: Board,
+        version: str,
+        *,
+        start: str = "",
+        also: str = "",
+        net: tuple[str, ...] = (),
     ) -> Version:
-        """Return a version; `start`: C that main begins with, `also`: C in front of main."""
+        """Return a version; `start`: C that main begins with, `also`: C before it, `net`: more
+        components of the network."""
         key = (board.name, version, start, also)
         if key not in self._made:
             app = self._sources(board, version, start, also)
+            if net:
+                toml = app / "app.toml"
+                toml.write_text(
+                    toml.read_text().replace(
+                        "net = [", "net = [" + "".join(f'"{part}", ' for part in net)
+                    )
+                )
             built = build.build(app, board, out=self.folder / board.name / "out")  # shared: quick
-            signed = signing.sign(built, self.keys, counter)
+            signed = signing.sign(built, self.keys)
             data = packing.pack([packing.load(signed)], self.keys.private(signing.IMAGE_KEY))
             elf = app / "webdemo.elf"
             shutil.copy(built.elf, elf)
