@@ -25,7 +25,12 @@ MEMBERS = [
 ]
 RUNNING = [slot(v, s) for v in (V1, V2, V3) for s in (SlotState.CONFIRMED, SlotState.TRYING)]
 OTHER = [EMPTY, *(slot(v, s, 2) for v in (V1, V2) for s in SlotState if s is not SlotState.EMPTY)]
-REPORTS = [None, *ReportKind]
+# Confirmed and refused answers say nothing to a rollout, like installed.
+REPORTS = [
+    None,
+    *(k for k in ReportKind if k not in (ReportKind.CONFIRMED, ReportKind.ANSWERS_REFUSED)),
+]
+ROOM = [(False, 0), (False, 1), (True, 1)]
 
 
 def counted(member: Member | None) -> Counts:
@@ -51,7 +56,7 @@ def plus(one: Counts, other: Counts) -> Counts:
 
 def rollouts(member: Member | None) -> Iterator[Rollout]:
     """With this member in it: with a free place and without, opened or not, in every phase."""
-    for phase, opened, others in product(Phase, (False, True), (0, 1)):
+    for phase, (opened, others) in product(Phase, ROOM):
         rollout = begun(1, release(), policy(canary=2, max_failures=1, confirm_after_s=10))
         counts = plus(counted(member), Counts(admitted=others))
         yield replace(rollout, phase=phase, opened=opened, counts=counts)
