@@ -8,7 +8,8 @@
 C_BEGIN
 
 // _Noreturn void os_panic(const char *message): stop here; keep registers, stack and `message` (its
-// first 31 characters), reset as RESET_PANIC. A macro, so that the record's pc is the caller's line.
+// first 31 characters), reset as RESET_PANIC. A macro, so that the record's pc is the caller's
+// line.
 #define os_panic(message) hal_trap_panic(message)
 
 // Programmer's mistakes: a trap instruction, which the fault handler knows as HAL_FAULT_ASSERT. The
