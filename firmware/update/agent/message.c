@@ -54,130 +54,114 @@ int message_keys(struct message_keys *k, const struct message_party *p) {
     return 0;
 }
 
-static void put_version(struct cbor_out *o, const struct image_version *v) {
-    cbor_put_array(o, 4);
-    cbor_put_uint(o, v->major);
-    cbor_put_uint(o, v->minor);
-    cbor_put_uint(o, v->revision);
-    cbor_put_uint(o, v->build);
+// Pairs of a map. Functions of their own because there are so many: they halve the code.
+#define SHARED __attribute__((noinline))
+
+SHARED static void put_number(struct cbor_out *o, uint32_t key, uint32_t value) {
+    cbor_put_uint(o, key);
+    cbor_put_uint(o, value);
 }
 
-static void put_slot(struct cbor_out *o, unsigned number, const struct message_slot *s) {
-    cbor_put_map(o, 2U + (s->has_image ? 3 : 0) + (s->progress ? 1 : 0) + (s->reason ? 1 : 0));
-    cbor_put_uint(o, 1);
-    cbor_put_uint(o, number);
-    cbor_put_uint(o, 2);
-    cbor_put_uint(o, s->state);
-    if (s->has_image) {
-        cbor_put_uint(o, 3);
-        put_version(o, &s->version);
-        cbor_put_uint(o, 4);
-        cbor_put_bytes(o, s->digest, sizeof s->digest);
-        cbor_put_uint(o, 5);
-        cbor_put_uint(o, s->counter);
-    }
-    if (s->progress) {
-        cbor_put_uint(o, 6);
-        cbor_put_uint(o, s->progress);
-    }
-    if (s->reason) {
-        cbor_put_uint(o, 7);
-        cbor_put_uint(o, s->reason);
-    }
+SHARED static void put_bytes(struct cbor_out *o, uint32_t key, const void *bytes, size_t n) {
+    cbor_put_uint(o, key);
+    cbor_put_bytes(o, bytes, n);
 }
 
-static void put_components(struct cbor_out *o, const struct message_poll *p) {
-    cbor_put_array(o, 1);
-    cbor_put_map(o, 5);
-    cbor_put_uint(o, 1);
-    cbor_put_uint(o, 0); // the application is component 0
-    cbor_put_uint(o, 2);
-    cbor_put_bytes(o, p->vid, 16);
-    cbor_put_uint(o, 3);
-    cbor_put_bytes(o, p->cid, 16);
-    cbor_put_uint(o, 4);
-    cbor_put_uint(o, p->running);
-    cbor_put_uint(o, 5);
-    cbor_put_array(o, 2);
-    put_slot(o, 0, &p->slot[0]);
-    put_slot(o, 1, &p->slot[1]);
-}
-
-static void put_numbers(struct cbor_out *o, const uint32_t *numbers, uint32_t count) {
+SHARED static void put_numbers(struct cbor_out *o, uint32_t key, const uint32_t *numbers,
+                               uint32_t count) {
+    cbor_put_uint(o, key);
     cbor_put_array(o, count);
     for (uint32_t i = 0; i < count; i++) {
         cbor_put_uint(o, numbers[i]);
     }
 }
 
-static void put_boot(struct cbor_out *o, const struct message_poll *p) {
-    const uint32_t fields[] = {p->boot_count, p->reset_reason, p->crashes, p->mode};
-    cbor_put_map(o, 5);
-    for (unsigned i = 0; i < 4; i++) {
-        cbor_put_uint(o, i + 1);
-        cbor_put_uint(o, fields[i]);
+static void put_slot(struct cbor_out *o, unsigned number, const struct message_slot *s) {
+    const struct image_version *v = &s->version;
+    const uint32_t version[] = {v->major, v->minor, v->revision, v->build};
+    cbor_put_map(o, 2U + (s->has_image ? 3 : 0) + (s->progress ? 1 : 0) + (s->reason ? 1 : 0));
+    put_number(o, 1, number);
+    put_number(o, 2, s->state);
+    if (s->has_image) {
+        put_numbers(o, 3, version, 4);
+        put_bytes(o, 4, s->digest, sizeof s->digest);
+        put_number(o, 5, s->counter);
     }
+    if (s->progress) {
+        put_number(o, 6, s->progress);
+    }
+    if (s->reason) {
+        put_number(o, 7, s->reason);
+    }
+}
+
+static void put_components(struct cbor_out *o, const struct message_poll *p) {
+    cbor_put_uint(o, 4);
+    cbor_put_array(o, 1);
+    cbor_put_map(o, 5);
+    put_number(o, 1, 0); // the application is component 0
+    put_bytes(o, 2, p->vid, 16);
+    put_bytes(o, 3, p->cid, 16);
+    put_number(o, 4, p->running);
     cbor_put_uint(o, 5);
-    put_numbers(o, p->phase, 4);
+    cbor_put_array(o, 2);
+    put_slot(o, 0, &p->slot[0]);
+    put_slot(o, 1, &p->slot[1]);
+}
+
+static void put_boot(struct cbor_out *o, const struct message_poll *p) {
+    cbor_put_uint(o, 5);
+    cbor_put_map(o, 5);
+    put_number(o, 1, p->boot_count);
+    put_number(o, 2, p->reset_reason);
+    put_number(o, 3, p->crashes);
+    put_number(o, 4, p->mode);
+    put_numbers(o, 5, p->phase, 4);
 }
 
 static void put_reports(struct cbor_out *o, const struct message_poll *p) {
+    cbor_put_uint(o, 8);
     cbor_put_array(o, p->n_reports);
     for (uint32_t i = 0; i < p->n_reports; i++) {
         const struct message_report *r = &p->reports[i];
         cbor_put_map(o, 3);
-        cbor_put_uint(o, 1);
-        cbor_put_uint(o, r->kind);
-        cbor_put_uint(o, 2);
-        cbor_put_bytes(o, r->digest, sizeof r->digest);
-        cbor_put_uint(o, 3);
-        cbor_put_uint(o, r->code);
+        put_number(o, 1, r->kind);
+        put_bytes(o, 2, r->digest, sizeof r->digest);
+        put_number(o, 3, r->code);
     }
 }
 
 static void put_crash(struct cbor_out *o, const struct message_crash *c) {
-    const uint32_t fields[] = {c->slot_base, c->reason, c->pc, c->lr, c->sp};
+    cbor_put_uint(o, 13);
     cbor_put_map(o, 7);
-    cbor_put_uint(o, 1);
-    cbor_put_bytes(o, c->build_id, sizeof c->build_id);
-    for (unsigned i = 0; i < 5; i++) {
-        cbor_put_uint(o, i + 2);
-        cbor_put_uint(o, fields[i]);
-    }
-    cbor_put_uint(o, 7);
-    put_numbers(o, c->fault, MESSAGE_FAULT_REGISTERS);
+    put_bytes(o, 1, c->build_id, sizeof c->build_id);
+    put_number(o, 2, c->slot_base);
+    put_number(o, 3, c->reason);
+    put_number(o, 4, c->pc);
+    put_number(o, 5, c->lr);
+    put_number(o, 6, c->sp);
+    put_numbers(o, 7, c->fault, MESSAGE_FAULT_REGISTERS);
 }
 
 static void put_poll(struct cbor_out *o, const struct message_poll *p) {
+    const uint32_t sizes[] = {p->slot_bytes, p->chunk_bytes};
     cbor_put_map(o, 11U + (p->device_point ? 1 : 0) + (p->crash ? 1 : 0));
-    cbor_put_uint(o, 1);
-    cbor_put_bytes(o, p->device_id, 16);
-    cbor_put_uint(o, 2);
-    cbor_put_bytes(o, p->generation, p->generation ? 8 : 0);
+    put_bytes(o, 1, p->device_id, 16);
+    put_bytes(o, 2, p->generation, p->generation ? 8 : 0);
     cbor_put_uint(o, 3);
     cbor_put_uint(o, p->seq);
-    cbor_put_uint(o, 4);
     put_components(o, p);
-    cbor_put_uint(o, 5);
     put_boot(o, p);
-    cbor_put_uint(o, 6);
-    cbor_put_uint(o, CAPABILITY_RELOCATES);
-    cbor_put_uint(o, 7);
-    put_numbers(o, (const uint32_t[]){p->slot_bytes, p->chunk_bytes}, 2);
-    cbor_put_uint(o, 8);
+    put_number(o, 6, CAPABILITY_RELOCATES);
+    put_numbers(o, 7, sizes, 2);
     put_reports(o, p);
-    cbor_put_uint(o, 9);
-    cbor_put_uint(o, MESSAGE_AGENT_VERSION);
-    cbor_put_uint(o, 10);
-    cbor_put_uint(o, p->boot_version);
-    cbor_put_uint(o, 11);
-    cbor_put_uint(o, p->keyset_epoch);
+    put_number(o, 9, MESSAGE_AGENT_VERSION);
+    put_number(o, 10, p->boot_version);
+    put_number(o, 11, p->keyset_epoch);
     if (p->device_point) {
-        cbor_put_uint(o, 12);
-        cbor_put_bytes(o, p->device_point, 64);
+        put_bytes(o, 12, p->device_point, 64);
     }
     if (p->crash) {
-        cbor_put_uint(o, 13);
         put_crash(o, p->crash);
     }
 }
