@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from unitool import (
     linking,
     output,
     paths,
+    shared_objects,
     sizes,
     toolchain,
 )
@@ -63,13 +61,15 @@ def build(app_dir: Path, board: Board, *, out: Path | None = None, werror: bool 
     selection = components.resolve(
         app.components, found, who=f"app {app.name!r}", overrides=app.params
     )
+    tools = toolchain.for_board(board)
     image = Image(
         name=app.name,
         app_dir=app.dir,
         board=board,
         selection=selection,
         out=(out or app.dir / "build" / board.name).resolve(),
-        tools=toolchain.for_board(board),
+        shared=_shared_folder(board, selection, (tools, werror)),
+        tools=tools,
         werror=werror,
     )
     generated = {
@@ -86,23 +86,25 @@ def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -
     found = components.catalog()
     if BOOT not in found:
         raise BuildError("there is no component 'boot'")
+    selection = components.resolve([BOOT], found, who="the bootloader")
+    tools = toolchain.for_board(board, small=True)
     image = Image(
         name=BOOT,
         app_dir=None,
         board=board,
-        selection=components.resolve([BOOT], found, who="the bootloader"),
-        out=(out or _boot_folder(board)).resolve(),
-        tools=toolchain.for_board(board, small=True),
+        selection=selection,
+        out=(out or shared_objects.build_root() / BOOT / board.name).resolve(),
+        shared=_shared_folder(board, selection, (tools, werror)),
+        tools=tools,
         werror=werror,
     )
     stack = found[BOOT].stack or apps.STACK_MAIN_DEFAULT
     return _make(image, None, stack, {}, found)
 
 
-def _boot_folder(board: Board) -> Path:
-    checkout = paths.checkout()
-    root = checkout / "build" if os.access(checkout, os.W_OK) else paths.cache() / "build"
-    return root / "boot" / board.name
+def _shared_folder(board: Board, selection: components.Selection, more: object) -> Path:
+    chosen = ([c.id for c in selection.order], sorted(selection.params.items()))
+    return shared_objects.folder(board.name, (layout.layout_h(board), chosen, more))
 
 
 def _make(
@@ -112,30 +114,20 @@ def _make(
     generated: Mapping[str, str],
     found: Mapping[str, components.Component],
 ) -> Built:
-    image.out.mkdir(parents=True, exist_ok=True)
-    with _only_one(image.out):
-        parts = compiling.compiles(image)
-        compiling.write_files(
-            image,
-            parts,
-            {
-                **generated,
-                **layout.param_headers(image.selection),
-                "layout.ld": layout.layout_ld(image.board),
-                "layout.h": layout.layout_h(image.board),
-            },
-        )
-        compiling.run_ninja(image, found)
-        facts = _link(image, parts, stack)
+    common = {**layout.param_headers(image.selection), "layout.h": layout.layout_h(image.board)}
+    script = {"layout.ld": layout.layout_ld(image.board)}
+    own, shared = compiling.own_compiles(image), compiling.shared_compiles(image)
+    with shared_objects.locked(image.out):
+        compiling.write_files(image.out, own, {**generated, **common, **script})
+        compiling.write_for_tools(image, own, shared)
+        compiling.run_ninja(image, image.out, found)  # first: an app's errors come at once
+        with shared_objects.locked(image.shared):
+            compiling.write_files(image.shared, shared, common)
+            compiling.run_ninja(image, image.shared, found)
+            shared_objects.take(image.shared, [part.object for part in shared], image.out)
+            shared_objects.forget_old(image.shared)
+        facts = _link(image, (*own, *shared), stack)
     return _built(image, app, facts)
-
-
-@contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    """Let concurrent builds into one folder wait for each other."""
-    with (out / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, object]:
@@ -150,7 +142,7 @@ def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, obj
         objects=tuple(part.object for part in parts),
         script=arch / script_name,
         stack=stack,
-        maps=compiling.maps(image, assembler=False),
+        maps=compiling.link_maps(image),
     )
     inputs = _inputs(job)
     stamp = image.out / _STAMP

@@ -38,54 +38,78 @@ class Image:
     board: Board
     selection: Selection
     out: Path
+    shared: Path  # where what other images have in common is compiled
     tools: Toolchain
     werror: bool
 
 
-def compiles(image: Image) -> tuple[Compile, ...]:
-    """Return every source of the image, in a fixed order."""
-    # The application first: its errors come at once.
-    parts = [] if image.app_dir is None else [*_app(image, image.app_dir)]
-    parts += [*_hal(image), *_generated(image)]
+def own_compiles(image: Image) -> tuple[Compile, ...]:
+    """Return the sources that only this image has, in a fixed order."""
+    if image.app_dir is None:
+        return ()
+    return (*_app(image, image.app_dir), *_generated(image))
+
+
+def shared_compiles(image: Image) -> tuple[Compile, ...]:
+    """Return the sources that images with the same choices have in common, in a fixed order."""
+    parts = [*_hal(image)]
     for component in image.selection.order:
         parts += _component(image, component)
     return tuple(parts)
 
 
-def _common_include(image: Image) -> tuple[Path, ...]:
-    root = paths.checkout()
-    return image.out / "gen", root / "firmware" / "lib", root / "hal" / "include"
-
-
 def _make(
-    image: Image, source: Path, name: str, include: Iterable[Path], extra: Sequence[str] = ()
+    image: Image,
+    source: Path,
+    name: str,
+    include: Iterable[Path],
+    extra: Sequence[str] = (),
+    *,
+    own: bool = False,
 ) -> Compile:
-    cxx = source.suffix == ".cpp"
+    cxx, folder = source.suffix == ".cpp", image.out if own else image.shared
     flags = image.tools.cxx_flags if cxx else image.tools.c_flags
     if source.suffix == ".c" and set(toolchain.WARNINGS) <= set(extra):
         extra = (*extra, *toolchain.WARNINGS_C)
     if image.werror and "-w" not in extra:
         extra = (*extra, "-Werror")
-    there = (folder for folder in include if folder.is_dir())
-    folders = tuple(f"-I{f}" for f in (*there, *_common_include(image)))
+    root = paths.checkout()
+    there = [f for f in include if f.is_dir()]
+    folders = (*there, folder / "gen", root / "firmware" / "lib", root / "hal" / "include")
     return Compile(
         source=source,
         object=f"obj/{name}.o",
         compiler=image.tools.tool("g++" if cxx else "gcc"),
-        flags=(*flags, *maps(image, assembler=source.suffix == ".S"), *folders, *extra),
+        flags=(
+            *flags,
+            *_maps(image, own=own, assembler=source.suffix == ".S"),
+            *(f"-I{f}" for f in folders),
+            *extra,
+        ),
     )
 
 
-def maps(image: Image, *, assembler: bool) -> tuple[str, ...]:
-    """Flags that keep this machine's folders out of the image."""
-    names = [(f"{paths.checkout()}/", ""), *_named_folders(image), (f"{image.out}", ".")]
-    return toolchain.prefix_maps(names, assembler=assembler)
+def link_maps(image: Image) -> tuple[str, ...]:
+    """Flags that keep this machine's folders out of what the link makes.
+
+    It sees names that were mapped already as relative to where they were compiled.
+    """
+    shared = os.path.relpath(image.shared, image.out)
+    elsewhere = toolchain.prefix_maps([(f"{shared}/", "")], assembler=False)
+    return (*_maps(image, own=True, assembler=False), *elsewhere)
+
+
+def _maps(image: Image, *, own: bool, assembler: bool) -> tuple[str, ...]:
+    named = _named_folders(image)
+    if own and image.app_dir is not None:
+        named.append((f"{image.app_dir}", image.name))
+    here = (f"{image.out if own else image.shared}", ".")
+    return toolchain.prefix_maps([(f"{paths.checkout()}/", ""), *named, here], assembler=assembler)
 
 
 def _named_folders(image: Image) -> list[tuple[str, str]]:
-    """Return folders outside firmware/ and hal/, and what debug information calls them."""
-    folders = [] if image.app_dir is None else [(f"{image.app_dir}", image.name)]
-    folders.append((f"{image.board.dir}", f"boards/{image.board.name}"))
+    """Return folders outside firmware/, hal/ and the app, and their names in debug information."""
+    folders = [(f"{image.board.dir}", f"boards/{image.board.name}")]
     for name in sorted({part.name for c in image.selection.order for part in c.third_party}):
         folder = third_party.source_dir(name)
         folders.append((f"{folder}", f"third_party/{folder.name}"))
@@ -95,8 +119,10 @@ def _named_folders(image: Image) -> list[tuple[str, str]]:
 def debug_gdb(image: Image) -> str:
     """Return commands that tell gdb where the sources are on this machine."""
     root = paths.checkout()
-    own = [(f"{root / name}", name) for name in ("firmware", "hal")]
-    lines = [f"set substitute-path {name} {path}" for path, name in (*own, *_named_folders(image))]
+    folders = [(f"{root / name}", name) for name in ("firmware", "hal")]
+    folders += [] if image.app_dir is None else [(f"{image.app_dir}", image.name)]
+    folders += _named_folders(image)
+    lines = [f"set substitute-path {name} {path}" for path, name in folders]
     return "# Generated by unitool build: gdb -x this IMAGE.elf\n" + "\n".join(lines) + "\n"
 
 
@@ -126,8 +152,8 @@ def _hal(image: Image) -> Iterator[Compile]:
 def _generated(image: Image) -> Iterator[Compile]:
     base = next((c for c in image.selection.order if c.id == components.BASE), None)
     if image.app_dir is not None and base is not None:
-        include = image.selection.includes(base)
-        yield _make(image, image.out / "gen" / "init.c", "gen/init.c", include, toolchain.WARNINGS)
+        source, include = image.out / "gen" / "init.c", image.selection.includes(base)
+        yield _make(image, source, "gen/init.c", include, toolchain.WARNINGS, own=True)
 
 
 def _component(image: Image, component: Component) -> Iterator[Compile]:
@@ -164,16 +190,16 @@ def _app(image: Image, folder: Path) -> Iterator[Compile]:
     if not files:
         raise BuildError(f"{folder} has no .c, .cpp or .S file")
     for file in files:
-        yield _make(image, file, f"app/{file.name}", include, toolchain.WARNINGS_APP)
+        yield _make(image, file, f"app/{file.name}", include, toolchain.WARNINGS_APP, own=True)
 
 
-def run_ninja(image: Image, found: Mapping[str, Component]) -> None:
+def run_ninja(image: Image, folder: Path, found: Mapping[str, Component]) -> None:
     """Bring all objects up to date. BuildError after the compiler's own words."""
     command = [str(Path(ninja.BIN_DIR) / "ninja"), "-v", f"-j{os.cpu_count() or 1}"]
-    output.detail(f"$ cd {image.out} && {command[0]}")
+    output.detail(f"$ cd {folder} && {command[0]}")
     with subprocess.Popen(
         command,
-        cwd=image.out,
+        cwd=folder,
         env={**os.environ, "NINJA_STATUS": "\x01%f/%t\x01 "},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -256,11 +282,15 @@ def _not_listed(
     )
 
 
-def write_files(image: Image, parts: Sequence[Compile], generated: Mapping[str, str]) -> None:
-    """Write build.ninja, compile_commands.json and what is generated, where it changed."""
+def write_files(folder: Path, parts: Sequence[Compile], generated: Mapping[str, str]) -> None:
+    """Write build.ninja and what is generated into a build folder, where it changed."""
     for name, text in generated.items():
-        ninja_file.write_if_changed(image.out / "gen" / name, text)
-    ninja_file.write_if_changed(image.out / "build.ninja", ninja_file.build_ninja(parts))
-    ninja_file.write_if_changed(image.out / "debug.gdb", debug_gdb(image))
-    commands = ninja_file.compile_commands(parts, image.out)
+        ninja_file.write_if_changed(folder / "gen" / name, text)
+    ninja_file.write_if_changed(folder / "build.ninja", ninja_file.build_ninja(parts))
+
+
+def write_for_tools(image: Image, own: Sequence[Compile], shared: Sequence[Compile]) -> None:
+    """Write compile_commands.json for editors and debug.gdb for the debugger."""
+    commands = ninja_file.compile_commands([(image.out, own), (image.shared, shared)])
     ninja_file.write_if_changed(image.out / "compile_commands.json", commands)
+    ninja_file.write_if_changed(image.out / "debug.gdb", debug_gdb(image))

@@ -61,7 +61,7 @@ def build_ninja(compiles: Sequence[Compile]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compile_commands(compiles: Sequence[Compile], folder: Path) -> str:
+def compile_commands(folders: Sequence[tuple[Path, Sequence[Compile]]]) -> str:
     """Return the text of compile_commands.json, for editors."""
     entries = [
         {
@@ -70,6 +70,7 @@ def compile_commands(compiles: Sequence[Compile], folder: Path) -> str:
             "output": compile_.object,
             "arguments": compile_.arguments,
         }
+        for folder, compiles in folders
         for compile_ in compiles
     ]
     return json.dumps(entries, indent=1) + "\n"
