@@ -43,7 +43,7 @@ struct agent {
     const struct hal_layout *layout;
     struct boot_params params;
     struct keyset keys;
-    uint8_t keyset_bytes[KEYSET_BYTES_MAX];
+    uint8_t keyset_bytes[TRUST_BUFFER_BYTES];
     uint8_t device_id[16];
     uint8_t device_point[64];
     bool development;

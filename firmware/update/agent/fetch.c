@@ -190,7 +190,7 @@ static int check_slot(void) {
     if (memcmp(info.digest, agent.offer.image_digest, sizeof info.digest) != 0) {
         return ERR_DIGEST; // a good image, but not the one that was promised
     }
-    bool same = info.counter == agent.offer.counter &&
+    bool same = info.counter == agent.offer.counter && info.file_size == agent.offer.blob_bytes &&
                 image_version_compare(&info.version, &agent.offer.version) == 0;
     return same ? 0 : ERR_FORMAT;
 }

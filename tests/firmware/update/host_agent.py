@@ -39,8 +39,11 @@ def make_image(
     size: int = 20_000,
     key: p256.PrivateKey | None = None,
     cid: bytes | None = None,
+    patch: dict[int, bytes] | None = None,
+    bound_to: int | None = None,
 ) -> bytes:
-    """Return a signed image with words that move between the slots."""
+    """Return a signed image with words that move between the slots. `patch`: bytes of the body by
+    offset, signed as they are; `bound_to`: without a table, for this address."""
     base = BASE + SLOT_A + image.HEADER_BYTES_OURS
     plus = tuple(range(0x200, size - 8, 164))
     table = relocation.encode(Table(granule=4, base=base, plus=plus, minus=()))
@@ -51,6 +54,10 @@ def make_image(
     body[0x40 + len(table) : end] = bytes(end - 0x40 - len(table))
     assert end + 20 < 0x200
     struct.pack_into("<III", body, 0x20, relocation.MAGIC, 0x40, end)
+    for at, content in (patch or {}).items():
+        body[at : at + len(content)] = content
+    if bound_to is not None:
+        body[0x20:0x2C] = bytes(12)
     return image.build(
         bytes(body),
         version=Version.parse(version),
@@ -58,6 +65,7 @@ def make_image(
         vid=product.vid,
         cid=cid or product.cid,
         key=key or product.image,
+        rom_fixed=bound_to,
     )
 
 

@@ -49,13 +49,13 @@ static struct choice choose(struct image_info *info) {
         struct slot_record bad = in.slot[c.slot];
         bad.state = SLOT_BAD;
         bad.reason = (uint16_t)slot_reason_of(err);
-        in.refused[c.slot] = true;
+        in.refusal[c.slot] = (int8_t)err;
         put(c.slot, &bad);
     }
 }
 
 static void load(enum reset_reason reason) {
-    static uint8_t keyset_bytes[KEYSET_BYTES_MAX];
+    static uint8_t keyset_bytes[TRUST_BUFFER_BYTES];
     const uint8_t *block = (const uint8_t *)(uintptr_t)(WORLD_BASE + WORLD_PARAMS);
     need(boot_params_read(&params, block), "boot_params");
     need(journal_open(&journal, &board_layout, JOURNAL_AT_BOOT), "journal");
