@@ -25,24 +25,16 @@ hal_reset_entry:
     csrw mtvec, t0
     la sp, hal_stack_end
     la tp, hal_tls_base
-    // Bursts of 16 bytes: the linker script pads the sections.
     la a1, hal_data_load
-    la a2, hal_ramtext_start
+    la a2, hal_data_start
+    la a3, hal_data_end
+    jal t2, copy
+    la a2, hal_ramtext_start // stored behind the data: a1 is there already
+    la a3, hal_ramtext_used
+    jal t2, copy
+    fence.i
     la a3, hal_data_end
     la a4, hal_bss_end
-    bgeu a2, a3, 2f
-1:  lw t0, 0(a1)
-    lw t1, 4(a1)
-    lw t2, 8(a1)
-    lw a5, 12(a1)
-    sw t0, 0(a2)
-    sw t1, 4(a2)
-    sw t2, 8(a2)
-    sw a5, 12(a2)
-    addi a1, a1, 16
-    addi a2, a2, 16
-    bltu a2, a3, 1b
-2:  fence.i
     bgeu a3, a4, 4f
 3:  sw zero, 0(a3)
     sw zero, 4(a3)
@@ -51,6 +43,22 @@ hal_reset_entry:
     addi a3, a3, 16
     bltu a3, a4, 3b
 4:  tail hal_main
+
+// From a1 to a2, up to a3, 16 bytes a turn (the linker script pads); returns through t2.
+copy:
+    bgeu a2, a3, 2f
+1:  lw t0, 0(a1)
+    lw t1, 4(a1)
+    lw a5, 8(a1)
+    lw a6, 12(a1)
+    sw t0, 0(a2)
+    sw t1, 4(a2)
+    sw a5, 8(a2)
+    sw a6, 12(a2)
+    addi a1, a1, 16
+    addi a2, a2, 16
+    bltu a2, a3, 1b
+2:  jr t2
 
     .section .text.hal_trap_entry, "ax"
     .balign 4

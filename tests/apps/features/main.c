@@ -23,7 +23,7 @@ RAM_FUNCTION static uint32_t in_ram(uint32_t n) {
 bool features_ram_function(void) {
     times_called = 0;
     uint32_t at = in_ram(seven) & ~1U;
-    return times_called == 7 && at - (uintptr_t)hal_stack_start < 0x10000 &&
+    return times_called == 7 && at >= (uintptr_t)hal_stack_start && at < (uintptr_t)hal_retained &&
            in_ram(1) == (uint32_t)(uintptr_t)&in_ram;
 }
 
