@@ -39,6 +39,8 @@
 #define LWIP_DHCP_DOES_ACD_CHECK 0
 #define IP_REASSEMBLY 0
 #define IP_FRAG 0
+#define IP_OPTIONS_ALLOWED 0 // nobody honest sends them
+#define LWIP_SINGLE_NETIF 1
 #define LWIP_NETIF_HOSTNAME 1
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 0
@@ -66,6 +68,7 @@
 #define LWIP_TCP_TIMESTAMPS 0
 #define LWIP_TCP_SACK_OUT 0
 #define TCP_MSS 1460
+#define TCP_CALCULATE_EFF_SEND_MSS 0 // the link takes 1460; what the other side offers counts
 #define TCP_WND (4 * TCP_MSS) // the most that net/tcp may grant to one connection
 #define TCP_SND_BUF (4 * TCP_MSS)
 #define TCP_SND_QUEUELEN 8 // pbufs: a header and a reference for each segment
