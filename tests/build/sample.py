@@ -28,14 +28,22 @@ net = ["tcp"]
 MAIN_C = """#include "net/tcp.h"
 #include "os/heap.h"
 
+volatile int seed; // what the compiler cannot know
+
 static int add(int n) {
     return n + 1;
 }
 
-static int (*steps[])(int) = {add, add};
+static int twice(int n) {
+    return 2 * n;
+}
+
+static int (*steps[])(int) = {add, twice};
 
 int main(void) {
-    return steps[0](1) + steps[1](2) + tcp_send("two") + (os_alloc(4) != 0);
+    const char *text = seed ? "two" : "three";
+    seed = steps[seed](1) + steps[1](2) + tcp_send(text) + (os_alloc(4) != 0);
+    return 0;
 }
 """
 

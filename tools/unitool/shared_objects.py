@@ -7,6 +7,7 @@ board and choice of components and parameters. ninja decides what is out of date
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -70,11 +71,14 @@ def _mark(file: Path) -> tuple[int, int]:
 def forget_old(where: Path) -> None:
     """Remove folders beside `where` that were not used for longest; never one in use."""
     (where / _LOCK).touch()
-    beside = [f for f in where.parent.iterdir() if (f / _LOCK).is_file()]
-    for old in sorted(beside, key=lambda f: (f / _LOCK).stat().st_mtime_ns)[:-_KEPT]:
-        with (old / _LOCK).open("r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+    used: dict[Path, int] = {}
+    for beside in where.parent.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another build removes old ones as well
+            used[beside] = (beside / _LOCK).stat().st_mtime_ns
+    for old in sorted(used, key=lambda folder: used[folder])[:-_KEPT]:
+        with (
+            contextlib.suppress(FileNotFoundError, BlockingIOError),
+            (old / _LOCK).open("r+") as file,
+        ):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(old, ignore_errors=True)
