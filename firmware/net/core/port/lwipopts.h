@@ -69,7 +69,7 @@
 #define LWIP_TCP_SACK_OUT 0
 #define TCP_MSS 1460
 #define TCP_CALCULATE_EFF_SEND_MSS 0 // the link takes 1460; what the other side offers counts
-#define TCP_WND (4 * TCP_MSS) // the most that net/tcp may grant to one connection
+#define TCP_WND (4 * TCP_MSS)        // the most that net/tcp may grant to one connection
 #define TCP_SND_BUF (4 * TCP_MSS)
 #define TCP_SND_QUEUELEN 8 // pbufs: a header and a reference for each segment
 #define TCP_SNDLOWAT (2 * TCP_MSS)
