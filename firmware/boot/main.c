@@ -31,7 +31,7 @@ static struct boot {
     struct choose_in in;
     struct image_info image; // of the slot that was checked last
     uint32_t phase_us[2];    // end of each
-    uint8_t keyset[KEYSET_BYTES_MAX];
+    uint8_t keyset[TRUST_BUFFER_BYTES];
 } boot;
 
 static _Noreturn void rest(void) {

@@ -24,32 +24,22 @@ void boot_say_number(uint32_t value) {
 }
 
 const char *boot_reason(int err) {
-    switch (err) {
-    case ERR_ERASED:
-        return "empty";
-    case ERR_FORMAT:
-        return "not a whole image";
-    case ERR_UNSUPPORTED:
-        return "of a form that this bootloader does not know";
-    case ERR_NO_SPACE:
-        return "longer than its slot";
-    case ERR_IDENTITY:
-        return "for another product or hardware";
-    case ERR_ROLLBACK:
-        return "security counter below the floor";
-    case ERR_SLOT_BOUND:
-        return "linked for another address, without a relocation table";
-    case ERR_RELOCATION:
-        return "relocation table breaks the rules";
-    case ERR_DIGEST:
-        return "content does not have its digest";
-    case ERR_SIGNATURE:
-        return "not signed by a key of ours";
-    case ERR_NOT_FOUND:
-        return "none that reaches the journal's epoch";
-    default:
-        return "flash cannot be read";
-    }
+    static const char *const reason[] = {
+        [-ERR_ERASED] = "empty",
+        [-ERR_FORMAT] = "not a whole image",
+        [-ERR_UNSUPPORTED] = "of a form that this bootloader does not know",
+        [-ERR_NO_SPACE] = "longer than its slot",
+        [-ERR_NOT_FOUND] = "none that reaches the journal's epoch",
+        [-ERR_SIGNATURE] = "not signed by a key of ours",
+        [-ERR_DIGEST] = "content does not have its digest",
+        [-ERR_IDENTITY] = "for another product or hardware",
+        [-ERR_ROLLBACK] = "security counter below the floor",
+        [-ERR_RELOCATION] = "relocation table breaks the rules",
+        [-ERR_SLOT_BOUND] = "linked for another address, without a relocation table",
+    };
+    uint32_t n = (uint32_t)-err;
+    bool known = n < sizeof(reason) / sizeof(reason[0]) && reason[n] != NULL;
+    return known ? reason[n] : "flash cannot be read";
 }
 
 const char *boot_state(uint8_t state) {

@@ -5,7 +5,6 @@
 #include "slots/trust.h"
 
 #include "bytes.h"
-#include "crc/crc32.h"
 #include "crypto/p256.h"
 #include "crypto/sha256.h"
 #include "hal/err.h"
@@ -72,12 +71,6 @@ static const uint8_t *string(struct reader *r, enum major wanted, uint32_t *size
     return start;
 }
 
-static bool is_uuid(struct reader *r, const uint8_t *uuid) {
-    uint32_t size;
-    const uint8_t *found = string(r, BYTES, &size);
-    return size == UUID_BYTES && memcmp(found, uuid, UUID_BYTES) == 0;
-}
-
 static void skip(struct reader *r) {
     for (uint32_t items = 1; items > 0 && !r->failed; items--) {
         unsigned major;
@@ -91,80 +84,84 @@ static void skip(struct reader *r) {
     }
 }
 
+// A value of a map: its number (of a string the size), and what is behind that.
+struct field {
+    unsigned major;
+    uint32_t number;
+    struct reader at;
+};
+
+// Sort a map's values by their keys, 1 to `n` - 1; others are skipped.
+static void read_map(struct reader *r, struct field *fields, uint32_t n) {
+    memset(fields, 0, n * sizeof(*fields));
+    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
+        uint32_t key = number(r, UINT);
+        struct field f = {.at = *r};
+        f.number = head(&f.at, &f.major);
+        if (key < n) {
+            fields[key] = f;
+        }
+        skip(r);
+    }
+}
+
+static bool is_string(const struct field *f, enum major major, uint32_t size) {
+    return f->major == major && f->number == size;
+}
+
+static bool is_same(const struct field *f, const uint8_t *uuid) {
+    return is_string(f, BYTES, UUID_BYTES) && memcmp(f->at.p, uuid, UUID_BYTES) == 0;
+}
+
 // ---------------------------------------------------------------------------------------- keyset
 
 static void read_key(struct reader *r, struct keyset_key *key) {
-    uint32_t key_size = 0;
-    uint32_t url_size = 0;
-    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
-        switch (number(r, UINT)) {
-        case 1:
-            key->role = (uint8_t)number(r, UINT);
-            break;
-        case 2:
-            key->alg = (int8_t)(-1 - (int32_t)number(r, NEGATIVE));
-            break;
-        case 3:
-            key->key = string(r, BYTES, &key_size);
-            break;
-        case 4:
-            key->url = string(r, TEXT, &url_size);
-            key->url_size = (uint16_t)url_size;
-            break;
-        default:
-            skip(r);
-        }
+    enum { ROLE = 1, ALG, KEY, URL, FIELDS };
+    struct field f[FIELDS];
+    read_map(r, f, FIELDS);
+    key->role = (uint8_t)f[ROLE].number;
+    key->alg = (int8_t)(-1 - (int32_t)f[ALG].number);
+    key->key = f[KEY].at.p;
+    if (f[URL].major == TEXT) {
+        key->url = f[URL].at.p;
+        key->url_size = (uint16_t)f[URL].number;
     }
-    if (key_size != (key->alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES)) {
+    if (!is_string(&f[KEY], BYTES, key->alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES)) {
         fail(r);
     }
 }
 
-static void read_keys(struct reader *r, struct keyset *out) {
-    uint32_t n = number(r, ARRAY);
-    if (n > KEYSET_KEYS_MAX) {
-        n = fail(r);
-    }
-    out->n_keys = (uint8_t)n;
-    for (uint32_t i = 0; i < n; i++) {
-        read_key(r, &out->keys[i]);
+static void read_keys(struct field *f, struct keyset *out) {
+    bool fits = f->major == ARRAY && f->number <= KEYSET_KEYS_MAX;
+    out->n_keys = (uint8_t)(fits ? f->number : fail(&f->at));
+    for (uint32_t i = 0; i < out->n_keys; i++) {
+        read_key(&f->at, &out->keys[i]);
     }
 }
 
-static void read_floors(struct reader *r, const uint8_t *cid, uint32_t *floor) {
-    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
-        bool ours = is_uuid(r, cid);
-        uint32_t counter = number(r, UINT);
-        if (ours) {
+static void read_floors(struct field *f, const uint8_t *cid, uint32_t *floor) {
+    for (uint32_t pairs = f->major == MAP ? f->number : fail(&f->at); pairs > 0; pairs--) {
+        struct field key = {.at = f->at};
+        key.number = head(&key.at, &key.major);
+        skip(&f->at);
+        uint32_t counter = number(&f->at, UINT);
+        if (is_same(&key, cid)) {
             *floor = counter;
         }
     }
 }
 
 static int read_payload(struct keyset *out, struct reader *r, const struct boot_params *params) {
-    bool ours = true;
-    for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
-        switch (number(r, UINT)) {
-        case 1:
-            ours = is_uuid(r, params->vid) && ours;
-            break;
-        case 2:
-            ours = is_uuid(r, params->fleet) && ours;
-            break;
-        case 3:
-            out->epoch = number(r, UINT);
-            break;
-        case 4:
-            read_keys(r, out);
-            break;
-        case 5:
-            read_floors(r, params->cid, &out->floor);
-            break;
-        default:
-            skip(r);
-        }
+    enum { VID = 1, FLEET, EPOCH, KEYS, FLOORS, FIELDS };
+    struct field f[FIELDS];
+    read_map(r, f, FIELDS);
+    out->epoch = f[EPOCH].number;
+    read_keys(&f[KEYS], out);
+    read_floors(&f[FLOORS], params->cid, &out->floor);
+    if (r->failed || f[KEYS].at.failed || f[FLOORS].at.failed) {
+        return ERR_FORMAT;
     }
-    return r->failed ? ERR_FORMAT : ours ? 0 : ERR_IDENTITY;
+    return is_same(&f[VID], params->vid) && is_same(&f[FLEET], params->fleet) ? 0 : ERR_IDENTITY;
 }
 
 // The parts of a COSE_Sign1 by ES256: [protected, {}, payload, signature].
@@ -243,50 +240,32 @@ bool keyset_outranks(const struct keyset *a, const struct keyset *b) {
 
 // ------------------------------------------------------------------------------------------ trust
 
-// Bytes of the keyset in a trust copy. Negative if the copy is not whole.
-static int read_copy(uint8_t buffer[KEYSET_BYTES_MAX], const struct hal_flash *f,
-                     const struct hal_area *area) {
-    enum { COPY_MAGIC = 0x52545455, COPY_VERSION = 1, COPY_HEAD = 8 };
-    uint8_t head[COPY_HEAD];
-    uint8_t crc[4];
-    int err = hal_flash_read(f, area->offset, head, sizeof(head));
-    if (err < 0) {
-        return err;
-    }
-    uint32_t size = load_u16(head + 6);
-    if (load_u32(head) != COPY_MAGIC || load_u16(head + 4) != COPY_VERSION ||
-        size > KEYSET_BYTES_MAX) {
-        return ERR_FORMAT;
-    }
-    err = hal_flash_read(f, area->offset + COPY_HEAD, buffer, size);
-    if (err == 0) {
-        err = hal_flash_read(f, area->offset + COPY_HEAD + size, crc, sizeof(crc));
-    }
-    if (err < 0) {
-        return err;
-    }
-    uint32_t sum = crc32(crc32(crc32(0, head, sizeof(head)), buffer, size), crc, sizeof(crc));
-    return sum == CRC_SEALED ? (int)size : ERR_FORMAT;
-}
-
 // The keyset that the journal's record names, verified. ERR_NOT_FOUND if it is not to be had.
-static int load_named(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
+static int load_named(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
                       const struct hal_layout *layout, const uint8_t *record,
                       const struct boot_params *params) {
+    enum { COPY_MAGIC = 0x52545455, COPY_VERSION = 1, HEAD_BYTES = 8, CRC_BYTES = 4 };
+    const struct hal_area *area = &layout->trust[record[4] & 1];
+    uint8_t *keyset = buffer + HEAD_BYTES;
     uint8_t digest[SHA256_BYTES];
-    int size = read_copy(buffer, layout->flash, &layout->trust[record[4] & 1]);
-    if (size < 0) {
+    if (hal_flash_read(layout->flash, area->offset, buffer, HEAD_BYTES) < 0) {
         return ERR_NOT_FOUND;
     }
-    sha256(buffer, (size_t)size, digest);
-    if (memcmp(digest, record + 8, sizeof(digest)) != 0) {
+    uint32_t size = load_u16(buffer + 6);
+    if (load_u32(buffer) != COPY_MAGIC || load_u16(buffer + 4) != COPY_VERSION ||
+        size > KEYSET_BYTES_MAX ||
+        hal_flash_read(layout->flash, area->offset + HEAD_BYTES, keyset, size + CRC_BYTES) < 0 ||
+        !is_sealed(buffer, HEAD_BYTES + size + CRC_BYTES)) {
         return ERR_NOT_FOUND;
     }
-    int err = keyset_read(out, buffer, (uint32_t)size, params, true);
-    return err == 0 && out->epoch == load_u32(record) ? 0 : ERR_NOT_FOUND;
+    sha256(keyset, size, digest);
+    bool named = memcmp(digest, record + 8, sizeof(digest)) == 0 &&
+                 keyset_read(out, keyset, size, params, true) == 0 &&
+                 out->epoch == load_u32(record);
+    return named ? 0 : ERR_NOT_FOUND;
 }
 
-int trust_load(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
+int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
                const struct hal_layout *layout, const struct journal *j,
                const struct boot_params *params) {
     static const struct journal_id keyset_id = {.type = JOURNAL_KEYSET};

@@ -27,7 +27,7 @@ enum { FILE_BYTES_MAX = 1 << 20, ERRORS = 32 };
 static const char *folder;
 static uint8_t file[FILE_BYTES_MAX];
 static uint8_t params_block[BOOT_PARAMS_BYTES];
-static uint8_t keyset_buffer[KEYSET_BYTES_MAX];
+static uint8_t keyset_buffer[TRUST_BUFFER_BYTES];
 static struct boot_params params;
 static struct keyset keys;
 static struct journal journal;

@@ -32,10 +32,12 @@ struct agent_fetch {
     struct slot_writer writer;
     uint32_t from;     // what the request asked for; 0: everything
     uint32_t reached;  // when the attempt before ended
+    uint32_t marked;   // when it was last looked whether the attempt gets on
     int status;        // of the reply, 0 none
     int verdict;       // enum plan_reply
-    bool started_over; // a 416 was heard
-    bool open;         // the writer has begun
+    int failed;        // why no byte more is wanted, 0 or enum err
+    bool started_over; // this offer began at 0 again
+    bool paid;         // the erase was drawn from the wear budget
 };
 
 struct agent {

@@ -130,7 +130,7 @@ static void keyset(const struct vector *v) {
 static void trust(const struct vector *v) {
     static const struct journal_id id = {.type = JOURNAL_KEYSET};
     uint8_t payload[40] = {2, [4] = 1}; // epoch 2, copy 1
-    uint8_t buffer[KEYSET_BYTES_MAX];
+    uint8_t buffer[TRUST_BUFFER_BYTES];
     struct journal j;
     struct keyset found;
     struct vector named = {0};

@@ -15,7 +15,7 @@ static uint32_t seed = 1;
 
 // What the small reader makes of these bytes, put where it does not check the signature.
 static int read_embedded(struct keyset *out, const uint8_t *bytes, uint32_t size) {
-    static uint8_t buffer[KEYSET_BYTES_MAX];
+    static uint8_t buffer[TRUST_BUFFER_BYTES];
     struct boot_params with = params;
     with.keyset = bytes;
     with.keyset_size = size;

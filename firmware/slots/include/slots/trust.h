@@ -9,6 +9,7 @@
 enum {
     KEYSET_BYTES_MAX = 1024,
     KEYSET_KEYS_MAX = 8,
+    TRUST_BUFFER_BYTES = KEYSET_BYTES_MAX + 12, // a whole trust copy
     KEY_ROLE_IMAGE = 1,
     KEY_ROLE_IMAGE_DEV = 2,
     KEY_ROLE_SERVER = 3,
@@ -43,7 +44,7 @@ bool keyset_outranks(const struct keyset *a, const struct keyset *b);
 
 // The boot keyset: what the journal names, verified, or boot_params' own if that is at least as
 // high. `buffer` is kept as long as `out`. ERR_NOT_FOUND: none reaches the journal's epoch.
-int trust_load(struct keyset *out, uint8_t buffer[KEYSET_BYTES_MAX],
+int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
                const struct hal_layout *layout, const struct journal *j,
                const struct boot_params *params);
 
