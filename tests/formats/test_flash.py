@@ -104,7 +104,7 @@ payloads = st.one_of(
     st.builds(records.Floor, counter=u32, cid=uuids),
     st.builds(records.Keyset, epoch=u32, copy=u8, digest=digests),
     st.builds(records.Generation, generation=st.binary(min_size=8, max_size=8)),
-    st.builds(records.Wear, budget=u8, highest=st.binary(min_size=8, max_size=8)),
+    st.builds(records.Wear, budget=u8, hours=u8, highest=st.binary(min_size=8, max_size=8)),
 )
 appends = st.lists(st.tuples(payloads, st.integers(0, 1)), max_size=60)
 

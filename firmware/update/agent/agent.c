@@ -14,7 +14,10 @@
 
 struct agent agent;
 
-enum { WELL_AFTER_MS = 600000 }; // an image that ran this long has not crashed at start
+enum {
+    WELL_AFTER_MS = 600000, // an image that ran this long has not crashed at start
+    RETRY_START_MS = 60000,
+};
 
 static struct os_timer next_timer, deadline_timer, well_timer;
 static struct net_watcher watcher;
@@ -54,6 +57,10 @@ static void wait_between(uint32_t min_ms, uint32_t max_ms) {
 }
 
 static void store_generation(void) {
+    uint8_t old[sizeof agent.generation];
+    if (facts_generation(old) && memcmp(old, agent.generation, sizeof old) == 0) {
+        return; // asked for again, as after a lost answer
+    }
     const struct journal_id id = {.type = JOURNAL_GENERATION};
     int err = journal_append(&agent.journal, id, agent.generation, sizeof agent.generation);
     if (err < 0) {
@@ -175,6 +182,9 @@ static void tell_now(enum plan_what what) {
 
 static void on_deadline(struct os_timer *timer) {
     (void)timer;
+    if (is_off) {
+        os_reset(RESET_SOFTWARE); // uses up a try
+    }
     tell_now(PLAN_EV_OVERDUE);
 }
 
@@ -201,26 +211,35 @@ static void start_plan(void) {
     agent.plan.enrolled = facts_generation(generation);
     agent.plan.ready = other.state == SLOT_READY;
     plan_init(&agent.plan, &agent.config);
-    if (!agent.plan.confirmed) {
-        os_timer_start(&deadline_timer, PARAM_UPDATE_AGENT_CONFIRM_WITHIN_S * 1000U, on_deadline);
-    }
     os_timer_start(&well_timer, WELL_AFTER_MS, on_well);
 }
 
-int update_init(void) {
+// Again and again: what can not be read now may be read later.
+static void start(struct os_timer *timer) {
     int err = facts_load();
     if (err < 0) {
+        if (agent.last_error != err) {
+            LOG("update: off, the device is not provisioned (error %d)", err);
+        }
         agent.last_error = err;
-        LOG("update: off, the device is not provisioned (error %d)", err);
-        return 0; // the app works all the same
+        os_timer_start(timer, RETRY_START_MS, start);
+        return;
     }
     is_off = false;
+    agent.last_error = 0;
     agent.http.reserved = true;
     reports_from_last_boot();
     wear_start();
     start_plan();
     net_on_up(&watcher, on_net_up);
-    return 0;
+}
+
+int update_init(void) {
+    if (os_handover()->state == SLOT_TRYING) { // whatever else is wrong
+        os_timer_start(&deadline_timer, PARAM_UPDATE_AGENT_CONFIRM_WITHIN_S * 1000U, on_deadline);
+    }
+    start(&next_timer);
+    return 0; // the app works all the same
 }
 
 static const char *doing(void) {

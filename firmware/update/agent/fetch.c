@@ -7,6 +7,10 @@
 #include "param/update_agent.h"
 #include <string.h>
 
+enum { SLOW_TIMEOUTS = 10 };
+
+static struct os_timer slow_timer;
+
 static int open_writer(void) {
     const struct manifest *m = &agent.offer;
     static struct slot_writer_job job; // not on the stack, beside what begin puts there
@@ -19,14 +23,14 @@ static int open_writer(void) {
     };
     memcpy(job.digest, m->image_digest, sizeof job.digest);
     int err = slot_writer_begin(&agent.fetch.writer, &agent.journal, agent.layout, &job);
-    if (err < 0 || agent.fetch.writer.offset > 0) {
-        return err;
-    }
-    return wear_draw(); // the slot will be erased from its start
+    agent.fetch.paid = agent.fetch.writer.offset > 0;
+    agent.fetch.reached = agent.fetch.writer.offset;
+    return err;
 }
 
-// From 0 again, whatever the journal has of it.
+// From 0 again, whatever the journal has of it. Once per offer, since it costs an erase.
 static int start_over(void) {
+    agent.fetch.started_over = true;
     int err = slot_writer_abort(&agent.fetch.writer);
     return err < 0 ? err : open_writer();
 }
@@ -45,27 +49,46 @@ static int on_head(void *ctx, int status, uint64_t length, uint64_t from, uint64
     (void)ctx;
     f->status = status;
     f->verdict = plan_reply(&facts);
-    if (f->verdict == REPLY_START_OVER) {
-        return start_over();
+    if (f->verdict == REPLY_START_OVER || f->verdict == REPLY_AGAIN_FROM_0) {
+        f->failed = start_over();
     }
-    return f->verdict == REPLY_GO_ON ? 0 : ERR_STATE;
+    bool goes_on = f->verdict == REPLY_GO_ON || f->verdict == REPLY_START_OVER;
+    return goes_on ? f->failed : ERR_STATE;
 }
 
+// The budget is asked before the first byte, and charged once a block was erased.
 LANDMARK static int fetch_body(void *ctx, const void *data, uint32_t n) {
+    struct agent_fetch *f = &agent.fetch;
     (void)ctx;
-    return slot_writer_write(&agent.fetch.writer, data, n);
+    if (!f->paid && !wear_allows()) {
+        f->failed = ERR_BUSY;
+        return ERR_BUSY;
+    }
+    f->failed = slot_writer_write(&f->writer, data, n);
+    if (!f->paid && f->writer.erased_to > 0) {
+        f->paid = true;
+        int err = wear_draw();
+        f->failed = f->failed < 0 ? f->failed : err;
+    }
+    return f->failed;
 }
 
-static void lose(int err) {
-    struct agent_fetch *f = &agent.fetch;
+static void say_ended(const char *how, int err) {
     agent.last_error = err;
-    LOG("update: download given up at %u of %u bytes (HTTP %u, error %d)", f->writer.offset,
-        agent.offer.blob_bytes, f->status, err);
-    if (f->open) {
-        slot_writer_abort(&f->writer);
-        f->open = false;
-    }
+    LOG("update: download %s at %u of %u bytes (HTTP %u, error %d)", how, agent.fetch.writer.offset,
+        agent.offer.blob_bytes, agent.fetch.status, err);
+}
+
+// What lies in the slot stays as it is, and can be gone on with when it is offered again.
+static void lose(int err) {
+    say_ended("given up", err);
     agent_happened(PLAN_EV_LOST);
+}
+
+// What came is not what was promised, or the flash failed: nothing to go on with.
+static void discard(int err) {
+    slot_writer_abort(&agent.fetch.writer);
+    lose(err);
 }
 
 static void finish(void) {
@@ -75,47 +98,54 @@ static void finish(void) {
         err = ERR_DIGEST;
     }
     if (err < 0) {
-        lose(err);
+        discard(err);
         return;
     }
     agent_happened(PLAN_EV_FETCHED);
 }
 
+static bool got_on(uint32_t since) {
+    return agent.fetch.writer.offset >= since + PARAM_SLOTS_CHUNK_BYTES;
+}
+
 static void break_off(int err) {
     struct agent_fetch *f = &agent.fetch;
-    struct plan_event e = {.what = PLAN_EV_BROKEN};
-    e.progress = f->writer.offset >= f->reached + PARAM_SLOTS_CHUNK_BYTES;
+    const struct plan_event e = {.what = PLAN_EV_BROKEN,
+                                 .progress = !f->started_over && got_on(f->reached)};
     f->reached = f->writer.offset;
-    agent.last_error = err;
-    LOG("update: download broke at %u of %u bytes (HTTP %u, error %d)", f->writer.offset,
-        agent.offer.blob_bytes, f->status, err);
+    say_ended("broke", err);
     agent_tell(&e);
 }
 
 static void on_done(void *ctx, int err) {
     struct agent_fetch *f = &agent.fetch;
     (void)ctx;
-    if (f->status == 0) {
-        break_off(err);
+    os_timer_stop(&slow_timer);
+    if (f->failed == ERR_BUSY) {
+        lose(f->failed);
+    } else if (f->failed < 0) {
+        discard(f->failed);
     } else if (f->verdict == REPLY_DROP) {
         lose(err);
-    } else if (f->verdict == REPLY_AGAIN_FROM_0) {
-        f->started_over = true;
-        int over = start_over();
-        if (over < 0) {
-            lose(over);
-        } else {
-            break_off(err);
-        }
-    } else if (f->verdict == REPLY_AGAIN) {
-        break_off(err);
-    } else if (f->writer.failed < 0) {
-        lose(f->writer.failed); // what came is no image for this slot, or the flash failed
-    } else if (f->writer.offset == agent.offer.blob_bytes) {
+    } else if ((f->verdict == REPLY_GO_ON || f->verdict == REPLY_START_OVER) &&
+               f->writer.offset == agent.offer.blob_bytes) {
         finish();
     } else {
         break_off(err);
     }
+}
+
+// Nobody may hold the agent by a trickle: an attempt that brings less than a chunk in this time
+// ends.
+static void on_slow(struct os_timer *timer) {
+    struct agent_fetch *f = &agent.fetch;
+    if (got_on(f->marked)) {
+        f->marked = f->writer.offset;
+        os_timer_again(timer, SLOW_TIMEOUTS * PARAM_UPDATE_AGENT_TIMEOUT_MS);
+        return;
+    }
+    net_http_abort(&agent.http);
+    break_off(ERR_TIMED_OUT);
 }
 
 static void put_hex(char *to, const uint8_t *bytes, unsigned n) {
@@ -130,7 +160,9 @@ static void request(void) {
     struct agent_fetch *f = &agent.fetch;
     f->status = 0;
     f->verdict = REPLY_AGAIN;
+    f->failed = 0;
     f->from = f->writer.offset;
+    f->marked = f->writer.offset;
     strcpy(agent.url, agent.base_url);
     strcat(agent.url, "/v1/blobs/");
     put_hex(agent.url + strlen(agent.url), agent.offer.blob_digest, 32);
@@ -146,7 +178,9 @@ static void request(void) {
     int err = net_http_start(&agent.http, &agent.request);
     if (err < 0) {
         break_off(err);
+        return;
     }
+    os_timer_start(&slow_timer, SLOW_TIMEOUTS * PARAM_UPDATE_AGENT_TIMEOUT_MS, on_slow);
 }
 
 void fetch_begin(void) {
@@ -154,8 +188,6 @@ void fetch_begin(void) {
     f->started_over = false;
     f->status = 0;
     int err = open_writer();
-    f->open = err == 0;
-    f->reached = f->writer.offset;
     if (err < 0) {
         lose(err);
         return;
@@ -196,32 +228,40 @@ static int check_slot(void) {
 }
 
 // An image that was here before keeps the count of its reverts.
-LANDMARK static int fetch_ready(void) {
-    struct slot_record r;
-    facts_other(&r);
-    if (r.state == SLOT_INSTALLING) {
+LANDMARK static int fetch_ready(struct slot_record *r) {
+    if (r->state == SLOT_INSTALLING) {
         return slot_writer_ready(&agent.fetch.writer);
     }
-    r.state = SLOT_READY;
-    r.tries = 0;
-    r.power_ons = 0;
-    r.reason = SLOT_REASON_NONE;
-    return slot_put(&agent.journal, agent_other_slot(), &r);
+    r->state = SLOT_READY;
+    r->tries = 0;
+    r->power_ons = 0;
+    r->reason = SLOT_REASON_NONE;
+    return slot_put(&agent.journal, agent_other_slot(), r);
+}
+
+// Trouble of the device's own, not the image's: another time it may go well.
+static bool is_own_trouble(int err) {
+    return err == ERR_BUSY || err == ERR_IO || err == ERR_ECC;
 }
 
 void fetch_check(void) {
-    int err = check_slot();
-    agent.fetch.open = false;
+    struct slot_record r;
+    facts_other(&r);
+    // A switch to what is there already draws on the budget as an erase does.
+    int err = r.state == SLOT_INSTALLING ? 0 : wear_draw();
     if (err == 0) {
-        err = fetch_ready();
+        err = check_slot();
     }
-    if (err < 0) {
-        agent.last_error = err;
-        LOG("update: image refused (error %d)", err);
-        agent_happened(PLAN_EV_BAD);
+    if (err == 0) {
+        err = fetch_ready(&r);
+    }
+    if (err == 0) {
+        LOG("update: slot %c is ready", 'A' + agent_other_slot());
+        report(REPORT_READY, agent.offer.image_digest, 0);
+        agent_happened(PLAN_EV_GOOD);
         return;
     }
-    LOG("update: slot %c is ready", 'A' + agent_other_slot());
-    report(REPORT_READY, agent.offer.image_digest, 0);
-    agent_happened(PLAN_EV_GOOD);
+    agent.last_error = err;
+    LOG("update: image refused (error %d)", err);
+    agent_happened(is_own_trouble(err) ? PLAN_EV_LOST : PLAN_EV_BAD);
 }

@@ -8,6 +8,8 @@
 #include "hal/err.h"
 #include <string.h>
 
+enum { RANGES_MAX = 8 }; // of `from`
+
 static uint32_t read_number(struct cbor_in *in, uint32_t max) {
     uint32_t value = 0;
     cbor_uint32(in, &value);
@@ -33,7 +35,7 @@ static void read_from(struct cbor_in *in, struct manifest *m, const struct image
     uint32_t ranges = 0;
     cbor_array(in, &ranges);
     m->has_from = true;
-    if (in->err == 0 && ranges == 0) {
+    if (in->err == 0 && (ranges == 0 || ranges > RANGES_MAX)) {
         in->err = ERR_FORMAT;
     }
     for (uint32_t i = 0; i < ranges && in->err == 0; i++) {

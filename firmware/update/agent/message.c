@@ -13,6 +13,7 @@
 enum {
     CAPABILITY_RELOCATES = 1,
     INFO_MAX_BYTES = 176,
+    ACTIONS_MAX = 8, // in a list
 };
 
 enum action {
@@ -235,27 +236,38 @@ static void read_known(struct cbor_in *in, struct message_answer *a, unsigned co
     }
 }
 
+static void read_action(struct cbor_in *in, struct message_answer *a, bool critical) {
+    uint32_t items = 0;
+    uint32_t code = 0;
+    cbor_array(in, &items);
+    if (in->err == 0 && items == 0) {
+        in->err = ERR_FORMAT;
+    }
+    cbor_uint32(in, &code);
+    if (in->err < 0) {
+        return;
+    }
+    if (!critical) { // so far none of these is known: docs/protocol.md
+        for (uint32_t item = 1; item < items && in->err == 0; item++) {
+            cbor_skip(in);
+        }
+    } else if (code < ACTION_OFFER || code > ACTION_SEAL) {
+        in->err = ERR_UNSUPPORTED;
+    } else if (items != 2) {
+        in->err = ERR_FORMAT;
+    } else {
+        read_known(in, a, code);
+    }
+}
+
 static void read_actions(struct cbor_in *in, struct message_answer *a, bool critical) {
     uint32_t actions = 0;
     cbor_array(in, &actions);
+    if (in->err == 0 && actions > ACTIONS_MAX) {
+        in->err = ERR_FORMAT;
+    }
     for (uint32_t i = 0; i < actions && in->err == 0; i++) {
-        uint32_t items = 0;
-        uint32_t code = 0;
-        cbor_array(in, &items);
-        cbor_uint32(in, &code);
-        if (in->err == 0 && code >= ACTION_OFFER &&
-            code <= (critical ? ACTION_SEAL : ACTION_RESYNC)) {
-            if (items != 2) {
-                in->err = ERR_FORMAT;
-            }
-            read_known(in, a, code);
-        } else if (in->err == 0 && critical) {
-            in->err = items == 0 ? ERR_FORMAT : ERR_UNSUPPORTED;
-        } else {
-            for (uint32_t item = 1; item < items && in->err == 0; item++) {
-                cbor_skip(in);
-            }
-        }
+        read_action(in, a, critical);
     }
 }
 

@@ -11,6 +11,7 @@ enum {
     FIRST_MAX_S = 300,      // the first poll after boot waits a random part of at most this
     BACKOFF_MIN_MS = 500,   // full jitter, but never a busy loop
     UNCONFIRMED_MAX_S = 60, // a new image must not sleep through the time it has
+    RESYNC_MIN_S = 60,      // each costs a journal record: a loop of them must slow down
     BREAKS_MAX = 3,
     SHIFT_MAX = 16,
 };
@@ -118,6 +119,13 @@ static struct plan_step obey_offer(struct plan *p, enum plan_offer_verdict offer
     return only(effects | (offer == OFFER_TAKE ? DO_DOWNLOAD : DO_CHECK));
 }
 
+// The server does not accept what it asked for: whatever it says, there is no hurry.
+static struct plan_step after_resyncs(const struct plan *p, uint32_t effects) {
+    uint32_t s = (uint32_t)RESYNC_MIN_S << clamp(p->resyncs - 2U, 0, SHIFT_MAX);
+    uint32_t ms = clamp(s, RESYNC_MIN_S, INTERVAL_MAX_S) * 1000;
+    return wait_between(effects, ms - ms / 4, ms);
+}
+
 static struct plan_step answer(struct plan *p, const struct plan_config *c,
                                const struct plan_event *e) {
     if (p->activity != PLAN_POLL) {
@@ -137,18 +145,18 @@ static struct plan_step answer(struct plan *p, const struct plan_config *c,
     if (may_confirm(p, c)) {
         effects |= DO_CONFIRM;
     }
-    p->going = e->go && p->told_ready && p->ready && p->confirmed;
+    p->going = e->go && p->told_ready && p->ready;
     if (p->going && !p->hold) {
         return restart(p, effects, DO_SWITCH);
     }
-    if (p->confirmed && !p->going && (e->offer == OFFER_TAKE || e->offer == OFFER_RECHECK)) {
+    if (!p->going && (e->offer == OFFER_TAKE || e->offer == OFFER_RECHECK)) {
         return obey_offer(p, (enum plan_offer_verdict)e->offer, effects);
     }
     if (e->offer == OFFER_REFUSE) {
         effects |= DO_REFUSE;
     }
-    if (p->resyncs > 1) { // the server does not accept what it asked for: no hurry
-        return back_off(p, c, effects, p->resyncs);
+    if (p->resyncs > 1) {
+        return after_resyncs(p, effects);
     }
     return p->resyncs == 1 || p->urgent ? poll_at_once(effects) : wait_interval(p, effects);
 }
@@ -173,12 +181,14 @@ static struct plan_step broken(struct plan *p, const struct plan_config *c,
     return back_off(p, c, 0, p->breaks);
 }
 
-static struct plan_step end_of_work(struct plan *p, enum plan_activity of, uint32_t effects) {
-    if (p->activity != of) {
-        return only(0);
-    }
+static struct plan_step end_of_work(struct plan *p, uint32_t effects) {
     p->activity = PLAN_WAIT;
     return tell(p, effects);
+}
+
+static struct plan_step lost(struct plan *p) {
+    bool works = p->activity == PLAN_DOWNLOAD || p->activity == PLAN_CHECK;
+    return works ? end_of_work(p, DO_GIVE_UP) : only(0);
 }
 
 static struct plan_step fetched(struct plan *p) {
@@ -189,11 +199,12 @@ static struct plan_step fetched(struct plan *p) {
     return only(DO_CHECK);
 }
 
-static struct plan_step good(struct plan *p) {
-    if (p->activity == PLAN_CHECK) {
-        p->ready = true;
+static struct plan_step checked(struct plan *p, bool good) {
+    if (p->activity != PLAN_CHECK) {
+        return only(0);
     }
-    return end_of_work(p, PLAN_CHECK, 0);
+    p->ready = good;
+    return end_of_work(p, good ? 0 : DO_REJECT);
 }
 
 static struct plan_step confirmed(struct plan *p) {
@@ -235,11 +246,11 @@ struct plan_step plan_next(struct plan *p, const struct plan_config *c,
     case PLAN_EV_BROKEN:
         return broken(p, c, e);
     case PLAN_EV_LOST:
-        return end_of_work(p, PLAN_DOWNLOAD, DO_GIVE_UP);
+        return lost(p);
     case PLAN_EV_GOOD:
-        return good(p);
+        return checked(p, true);
     case PLAN_EV_BAD:
-        return end_of_work(p, PLAN_CHECK, DO_REJECT);
+        return checked(p, false);
     case PLAN_EV_CONFIRMED:
         return confirmed(p);
     case PLAN_EV_HOLD:
@@ -278,8 +289,8 @@ enum plan_offer_verdict plan_offer(const struct plan_offer_facts *f, int *why) {
     if (f->manifest < 0) {
         return refuse(why, f->manifest);
     }
-    if (f->is_running || !f->confirmed) {
-        return OFFER_NONE; // nothing to do, or the free slot holds what we may have to go back to
+    if (f->is_running || (!f->confirmed && f->state == SLOT_CONFIRMED)) {
+        return OFFER_NONE; // nothing to do, or the other slot is the way back
     }
     if (f->is_other && f->state == SLOT_INSTALLING) {
         return OFFER_TAKE; // going on wears nothing
@@ -304,7 +315,10 @@ enum plan_reply plan_reply(const struct plan_reply_facts *f) {
         if (!whole && f->length != UINT64_MAX) {
             return REPLY_DROP; // the blob under this name is not the one of the manifest
         }
-        return f->from == 0 ? REPLY_GO_ON : REPLY_START_OVER;
+        if (f->from == 0) {
+            return REPLY_GO_ON;
+        }
+        return f->started_over ? REPLY_DROP : REPLY_START_OVER;
     case 206:
         if (f->from == 0 || f->range_from != f->from || f->range_total != f->size) {
             return REPLY_AGAIN;

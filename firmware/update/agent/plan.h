@@ -49,7 +49,7 @@ enum plan_what {
     PLAN_EV_SILENT,    // no reply
     PLAN_EV_FETCHED,   // all bytes are there and the blob digest is right
     PLAN_EV_BROKEN,    // an attempt ended early, but can go on
-    PLAN_EV_LOST,      // the download can not succeed
+    PLAN_EV_LOST,      // neither download nor check can succeed now
     PLAN_EV_GOOD,      // the other slot verified, and its ready record stands
     PLAN_EV_BAD,       // it did not verify
     PLAN_EV_CONFIRMED, // the confirmed record of the running image stands
@@ -141,7 +141,7 @@ struct plan_reply_facts {
     uint64_t length;     // Content-Length, UINT64_MAX if absent
     uint64_t range_from; // of Content-Range, UINT64_MAX if absent
     uint64_t range_total;
-    bool started_over; // a 416 was answered to this offer before
+    bool started_over; // this offer began at 0 again before
 };
 
 enum plan_reply plan_reply(const struct plan_reply_facts *f);

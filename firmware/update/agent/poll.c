@@ -104,7 +104,9 @@ static void judge_offer(struct plan_event *e, const struct message_answer *a) {
         .worn = !wear_allows(),
     };
     f.is_running = memcmp(agent.offer.image_digest, agent.running_digest, 32) == 0;
-    f.is_other = memcmp(agent.offer.image_digest, other.digest, 32) == 0;
+    // A download that has to begin at 0 again is like any other image's.
+    bool begins = other.state == SLOT_INSTALLING && other.offset == 0;
+    f.is_other = !begins && memcmp(agent.offer.image_digest, other.digest, 32) == 0;
     e->offer = (uint8_t)plan_offer(&f, &agent.offer_error);
 }
 

@@ -8,16 +8,19 @@
 
 enum {
     BUDGET = 16,
-    GIVE_BACK_MS = 12 * 3600 * 1000,
+    HOUR_MS = 3600 * 1000,
+    GIVE_BACK_HOURS = 12,
 };
 
-// docs/flash.md, WEAR: u8 budget, 3 zeros, 8 B highest confirmed version as in an image header.
+// docs/flash.md, WEAR. Hours of uptime are counted over all starts, or a device that is switched
+// off each day would never get one back.
 struct wear {
     uint8_t budget;
+    uint8_t hours; // towards the next one
     struct image_version highest;
 };
 
-static struct os_timer give_back_timer;
+static struct os_timer hour_timer;
 static const struct journal_id wear_id = {.type = JOURNAL_WEAR};
 
 static struct wear load(void) {
@@ -27,6 +30,7 @@ static struct wear load(void) {
         return w;
     }
     w.budget = p[0] < BUDGET ? p[0] : BUDGET;
+    w.hours = p[1];
     w.highest.major = p[4];
     w.highest.minor = p[5];
     w.highest.revision = (uint16_t)(p[6] | p[7] << 8);
@@ -37,7 +41,7 @@ static struct wear load(void) {
 static int store(const struct wear *w) {
     const struct image_version *v = &w->highest;
     const uint8_t p[12] = {w->budget,
-                           0,
+                           w->hours,
                            0,
                            0,
                            v->major,
@@ -79,17 +83,22 @@ void wear_confirmed(void) {
     }
 }
 
-static void on_give_back(struct os_timer *timer) {
+static void on_hour(struct os_timer *timer) {
     struct wear w = load();
-    os_timer_again(timer, GIVE_BACK_MS);
-    if (w.budget < BUDGET) {
+    os_timer_again(timer, HOUR_MS);
+    if (w.budget == BUDGET) {
+        return;
+    }
+    w.hours++;
+    if (w.hours >= GIVE_BACK_HOURS) {
+        w.hours = 0;
         w.budget++;
-        if (store(&w) < 0) {
-            LOG("update: wear budget not stored");
-        }
+    }
+    if (store(&w) < 0) {
+        LOG("update: wear budget not stored");
     }
 }
 
 void wear_start(void) {
-    os_timer_start(&give_back_timer, GIVE_BACK_MS, on_give_back);
+    os_timer_start(&hour_timer, HOUR_MS, on_hour);
 }

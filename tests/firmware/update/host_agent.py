@@ -79,6 +79,8 @@ class Reply:
     total: int = -1
     body: bytes = b""
     err: int = 0
+    pace_ms: int = 0  # between pieces of the body
+    piece: int = 1460
 
 
 SILENCE = Reply(err=-8)
@@ -234,8 +236,9 @@ class Device:
         lines = []
         if reply.status is not None:
             lines.append(f"HEAD {reply.status} {reply.length} {reply.start} {reply.total}")
-            for at in range(0, len(reply.body), 1460):
-                lines.append(f"BODY {reply.body[at : at + 1460].hex()}")
+            for at in range(0, len(reply.body), reply.piece):
+                lines.append(f"BODY {reply.body[at : at + reply.piece].hex()}")
+                lines += [f"LATER {reply.pace_ms}"] if reply.pace_ms else []
         lines.append(f"DONE {reply.err}")
         self._write(process, "\n".join(lines))
 

@@ -286,7 +286,7 @@ def test_416_starts_again_once_and_then_drops(
     device.live(confirmed(peer, new))
     newer = offer("1.2.0")
     part = Reply(status=200, length=len(newer.data), body=newer.data[:9000], err=-12)
-    device.network = replacing(network_of(peer), [part, no, part, no])
+    device.network = replacing(network_of(peer), [part, no, no])
     device.live(lambda: len(reported(peer, ReportKind.DOWNLOAD_FAILED)) > 0)
     assert reported(peer, ReportKind.DOWNLOAD_FAILED)[0].code == 416
 

@@ -18,7 +18,6 @@ static bool one_bit_at_most(uint32_t bits) {
 static void check_writes(const struct plan *was, const struct plan *is, const struct plan_event *e,
                          uint32_t effects) {
     if (effects & (DO_DOWNLOAD | DO_CHECK) && e->what == PLAN_EV_ANSWER) {
-        CHECK(was->confirmed);           // else the free slot is the way back
         CHECK(!is->ready && !is->going); // what was ready there is gone
         CHECK(was->activity == PLAN_POLL);
     }
@@ -36,7 +35,7 @@ static void check_writes(const struct plan *was, const struct plan *is, const st
 static void check_restarts(const struct plan *was, const struct plan *is,
                            const struct plan_event *e, uint32_t effects) {
     if (effects & DO_SWITCH) {
-        CHECK(was->ready && was->confirmed && !is->hold);
+        CHECK(was->ready && !is->hold);
         CHECK((e->what == PLAN_EV_ANSWER && e->go && was->told_ready) ||
               (e->what == PLAN_EV_RELEASE && was->going));
     }
@@ -173,8 +172,8 @@ static void every_state_keeps_the_rules(void) {
         const struct plan_config c = {.poll_s = 300, .retry_s = 5, .wants_health = health};
         for (unsigned activity = 0; activity <= PLAN_OVER; activity++) {
             for (unsigned flags = 0; flags < 1u << 11; flags++) {
-                if ((flags >> 6 & 1) && !((flags >> 4 & 1) && (flags & 1))) {
-                    continue; // going implies ready and confirmed
+                if ((flags >> 6 & 1) && !(flags >> 4 & 1)) {
+                    continue; // going implies ready
                 }
                 for (unsigned counts = 0; counts < 27; counts++) {
                     struct plan p = make_state(activity, flags, counts);
@@ -284,7 +283,10 @@ static void endless_resyncs_slow_down(void) {
     CHECK(answered(&p, &c, (struct plan_event){.resync = true}).max_ms == 0);
     happen(&p, &c, PLAN_EV_DUE);
     struct plan_step s = answered(&p, &c, (struct plan_event){.resync = true});
-    CHECK(s.min_ms > 0 && s.max_ms >= 5000);
+    CHECK(s.min_ms >= 45000 && s.max_ms == 60000);
+    happen(&p, &c, PLAN_EV_DUE);
+    s = answered(&p, &c, (struct plan_event){.resync = true});
+    CHECK(s.min_ms >= 90000 && s.max_ms == 120000);
 }
 
 static void offers(void) {
@@ -293,8 +295,10 @@ static void offers(void) {
     CHECK(plan_offer(&f, &why) == OFFER_TAKE);
     f.is_running = true;
     CHECK(plan_offer(&f, &why) == OFFER_NONE);
-    f = (struct plan_offer_facts){.confirmed = false};
+    f = (struct plan_offer_facts){.state = SLOT_CONFIRMED};
     CHECK(plan_offer(&f, &why) == OFFER_NONE);
+    f.state = SLOT_BAD; // no way back: what is new is the way out
+    CHECK(plan_offer(&f, &why) == OFFER_TAKE);
     f = (struct plan_offer_facts){.confirmed = true, .manifest = ERR_SIGNATURE};
     CHECK(plan_offer(&f, &why) == OFFER_REFUSE && why == ERR_SIGNATURE);
     f = (struct plan_offer_facts){.confirmed = true, .is_other = true, .state = SLOT_READY};
@@ -311,6 +315,30 @@ static void offers(void) {
     f.is_other = false; // another image than the one that crashed
     f.reason = SLOT_REASON_CRASHED;
     CHECK(plan_offer(&f, &why) == OFFER_TAKE);
+}
+
+// The slot that an unconfirmed image may have to go back to is never written, whatever is offered.
+static void the_way_back_is_never_written(void) {
+    for (unsigned i = 0; i < 1u << 12; i++) {
+        const struct plan_offer_facts f = {
+            .manifest = i & 1 ? ERR_SIGNATURE : 0,
+            .confirmed = i >> 1 & 1,
+            .is_running = i >> 2 & 1,
+            .is_other = i >> 3 & 1,
+            .worn = i >> 4 & 1,
+            .state = i >> 5 & 7,
+            .reason = i >> 8 & 15,
+            .uptime_s = 1000000,
+        };
+        int why = 1;
+        enum plan_offer_verdict v = plan_offer(&f, &why);
+        bool writes = v == OFFER_TAKE || v == OFFER_RECHECK;
+        CHECK(!writes || f.manifest == 0);
+        CHECK(!writes || f.confirmed || f.state != SLOT_CONFIRMED);
+        CHECK(!writes || !f.worn || (f.is_other && f.state == SLOT_INSTALLING));
+        CHECK(!writes || !f.is_running);
+        CHECK((v == OFFER_REFUSE) == (why < 0));
+    }
 }
 
 static void reverted_images_wait_longer_each_time(void) {
@@ -341,6 +369,8 @@ static void replies(void) {
     CHECK(plan_reply(&f) == REPLY_DROP);
     f = (struct plan_reply_facts){200, 100, 1000, 1000, none, none, false};
     CHECK(plan_reply(&f) == REPLY_START_OVER);
+    f.started_over = true;
+    CHECK(plan_reply(&f) == REPLY_DROP);
     f = (struct plan_reply_facts){206, 100, 1000, 900, 100, 1000, false};
     CHECK(plan_reply(&f) == REPLY_GO_ON);
     f.range_from = 99;
@@ -374,6 +404,7 @@ int main(void) {
     three_failures_end_an_offer_but_progress_counts_anew();
     endless_resyncs_slow_down();
     offers();
+    the_way_back_is_never_written();
     reverted_images_wait_longer_each_time();
     replies();
     return 0;

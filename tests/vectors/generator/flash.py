@@ -217,7 +217,7 @@ def _write_kinds(w: Writer) -> None:
     kinds.append(records.Floor(counter=5, cid=c.CID))
     kinds.append(records.Keyset(epoch=2, copy=1, digest=sha256(signed_keyset(epoch=2)).digest()))
     kinds.append(records.Generation(generation=c.GENERATION))
-    kinds.append(records.Wear(budget=16, highest=bytes.fromhex("0104000007000000")))
+    kinds.append(records.Wear(budget=15, hours=7, highest=bytes.fromhex("0104000007000000")))
     _journal(w, "kinds", kinds, _slot(records.SlotState.EMPTY), key=1)
     for name, kind in (("unknown_critical", 0xF0), ("unknown_skipped", 0x70)):
         unknown = _fresh()

@@ -131,6 +131,11 @@ def _write_bad_answers(w: Writer, tag: bytes) -> None:
     fmt, no, auth = "ERR_FORMAT", "ERR_UNSUPPORTED", "ERR_AUTH"
     cases: dict[str, tuple[str, bytes]] = {
         "other_action_skipped": ("OK", sealed({1: 300, 2: [], 3: [[99, b"new"], [100]]})),
+        "other_known_code_skipped": ("OK", sealed({1: 300, 2: [], 3: [[2, DIGESTS[2]]]})),
+        "bad_other_empty_action": (fmt, sealed({1: 300, 2: [], 3: [[], [99]]})),
+        "bad_empty_action": (fmt, sealed({1: 300, 2: [[]]})),
+        "bad_nine_other_actions": (fmt, sealed({1: 300, 2: [], 3: [[99]] * 9})),
+        "bad_nine_actions": (fmt, sealed({1: 300, 2: [[2, DIGESTS[2]]] * 9})),
         "unknown_key_64_skipped": ("OK", sealed({1: 300, 2: [], 64: b"new"})),
         "bad_unknown_critical": (no, sealed({1: 300, 2: [[99, b"new"]]})),
         "bad_unknown_key": (no, sealed({1: 300, 2: [], 4: 0})),

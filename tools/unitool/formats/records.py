@@ -160,8 +160,11 @@ class Wear(Payload):
     """What is left to spend on slot erases, and the highest version ever confirmed."""
 
     TYPE: ClassVar[int] = 0x07
-    FORM: ClassVar[Struct] = Struct("budget" / Int8ul, Const(bytes(3)), "highest" / Bytes(8))
+    FORM: ClassVar[Struct] = Struct(
+        "budget" / Int8ul, "hours" / Int8ul, Const(bytes(2)), "highest" / Bytes(8)
+    )
     budget: int
+    hours: int = 0  # of uptime, towards one more
     highest: bytes = bytes(8)
 
     @property

@@ -7,7 +7,7 @@
 // include: firmware/os/base/include firmware/os/log/include firmware/os/panic/include
 // include: firmware/os/random/include firmware/os/sched/include firmware/os/time/include
 // The whole agent as a process. What it wants is printed, what happens to it is read, line by line:
-//   REQUEST <method> <url> <range|-> <body|->   answered by HEAD, BODY …, DONE
+//   REQUEST <method> <url> <range|-> <body|->   answered by HEAD, BODY …, LATER <ms>, DONE
 //   IDLE <ms>                                   answered by GO, HOLD, RELEASE, HEALTHY, STATUS,
 //   QUIT
 // A reset ends the process: "RESET <reason>", exit 0.
@@ -122,6 +122,11 @@ int net_http_start(struct net_http *http, const struct net_http_request *request
     return 0;
 }
 
+void net_http_abort(struct net_http *http) {
+    (void)http;
+    pending = NULL;
+}
+
 char *read_line(void) {
     static char line[8192];
     fflush(stdout);
@@ -150,6 +155,33 @@ static int deliver_body(const struct net_http_request *r, const char *hex) {
     return err;
 }
 
+static struct os_timer *next_timer(void) {
+    struct os_timer *first = timers;
+    for (struct os_timer *t = timers; t; t = t->next) {
+        first = t->due_ms - (uint32_t)now_ms < first->due_ms - (uint32_t)now_ms ? t : first;
+    }
+    return first;
+}
+
+static void run_timer(struct os_timer *timer) {
+    now_ms += (uint32_t)(timer->due_ms - (uint32_t)now_ms);
+    os_timer_stop(timer);
+    timer->fn(timer);
+}
+
+// Time goes by while a request is under way.
+static void let_pass(uint32_t ms) {
+    uint64_t until = now_ms + ms;
+    for (;;) {
+        struct os_timer *timer = next_timer();
+        if (!timer || now_ms + (uint32_t)(timer->due_ms - (uint32_t)now_ms) > until) {
+            break;
+        }
+        run_timer(timer);
+    }
+    now_ms = until;
+}
+
 static void answer_request(void) {
     const struct net_http_request *r = pending;
     printf("REQUEST %s %s ", r->method, r->url);
@@ -160,13 +192,20 @@ static void answer_request(void) {
     for (;;) {
         char *line = read_line();
         int status = 0, done = 0;
+        uint32_t ms = 0;
+        bool over = pending != r; // the agent does not want it any more
         int64_t length, from, total;
         if (sscanf(line, "HEAD %d %" SCNd64 " %" SCNd64 " %" SCNd64, &status, &length, &from,
                    &total) == 4) {
             err = r->on_head(r->ctx, status, (uint64_t)length, (uint64_t)from, (uint64_t)total);
-        } else if (strncmp(line, "BODY ", 5) == 0 && err == 0) {
-            err = deliver_body(r, line + 5);
+        } else if (strncmp(line, "BODY ", 5) == 0) {
+            err = err == 0 && !over ? deliver_body(r, line + 5) : err;
+        } else if (sscanf(line, "LATER %u", &ms) == 1) {
+            let_pass(ms);
         } else if (sscanf(line, "DONE %d", &done) == 1) {
+            if (over) {
+                return;
+            }
             pending = NULL;
             r->on_done(r->ctx, err < 0 ? err : done);
             return;
@@ -183,20 +222,6 @@ static void print_status(void) {
         "\"operations\":%u,\"slot\":%d,\"uptime_ms\":%" PRIu64 "}\n",
         s.doing, s.device_id, s.enrolled, s.confirmed, s.ready, s.polls, s.answers, s.refused,
         s.received_bytes, s.last_error, flash_operations(), handover.slot, now_ms);
-}
-
-static void run_timer(struct os_timer *timer) {
-    now_ms += (uint32_t)(timer->due_ms - (uint32_t)now_ms);
-    os_timer_stop(timer);
-    timer->fn(timer);
-}
-
-static struct os_timer *next_timer(void) {
-    struct os_timer *first = timers;
-    for (struct os_timer *t = timers; t; t = t->next) {
-        first = t->due_ms - (uint32_t)now_ms < first->due_ms - (uint32_t)now_ms ? t : first;
-    }
-    return first;
 }
 
 static void be_idle(void) {
