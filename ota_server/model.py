@@ -52,6 +52,11 @@ class Seen:
         return None
 
     @property
+    def has_fallback(self) -> bool:
+        """Whether the slot that does not run holds an image to go back to."""
+        return self.other.state is SlotState.CONFIRMED
+
+    @property
     def name(self) -> str:
         """The first eight digits of the id, enough to tell devices apart in a sentence."""
         return self.device.hex()[:8]

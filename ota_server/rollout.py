@@ -6,7 +6,8 @@ The rules, in the order in which they matter:
 1. Only an image that a device runs as trying is confirmed, and only if the device is in the
    image's rollout, that rollout is not aborted, the image has not crashed there, and it has run
    for a while: many faults show only after the first poll.
-2. While a device tries an image, nothing else is asked of it.
+2. While a device tries an image, nothing else is asked of it. The exception would otherwise be
+   stranded: it has no confirmed image to go back to, and what it runs is not ours to confirm.
 3. Offers and `go` come only from a running rollout. Until the canaries succeeded, at most
    `canary` devices (and one for each failure that the operator forgave) hold a place.
 4. A device that failed is not asked again by the same rollout, unless the operator says so.
@@ -91,7 +92,7 @@ def plan(rollouts: Sequence[Rollout], members: Mapping[int, Member], seen: Seen)
     confirm_in_s = None if trial is None else trial.policy.confirm_after_s - seen.trying_s
     if confirm_in_s is not None and confirm_in_s <= 0:
         action, confirm_in_s = Confirm(seen.running.digest), None
-    if seen.running.state is not SlotState.TRYING:
+    if seen.running.state is not SlotState.TRYING or (trial is None and not seen.has_fallback):
         action = _advance(ranked, now, seen)
     old = {r.id: r for r in rollouts}
     changed = tuple(c for i, c in now.items() if c.rollout != old[i] or c.member != members.get(i))

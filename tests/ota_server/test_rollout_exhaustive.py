@@ -80,7 +80,9 @@ def check_action(before: Rollout, member: Member | None, told: Seen, result: Pla
         assert member.stage is not Stage.LEFT
     elif action is not None:
         assert before.phase is Phase.RUNNING
-        assert told.running.state is not SlotState.TRYING
+        if told.running.state is SlotState.TRYING:
+            assert told.other.state is not SlotState.CONFIRMED
+            assert told.running.digest != TARGET
         assert eligible(before, told)
         if isinstance(action, Go):
             assert told.other == slot(V2, SlotState.READY, 2)
@@ -125,6 +127,26 @@ def test_every_poll_of_every_member() -> None:
             again = plan([rollout], places, replace(told, reports=()))
             assert again.changes == (), (before, member, told)
             assert again.action == result.action, (before, member, told)
+
+
+def test_a_device_without_a_way_back_is_treated_like_a_confirmed_one() -> None:
+    """Its image is not of a rollout, so nobody confirms it: only a newer release helps it."""
+    others = [s for s in OTHER if s.state is not SlotState.CONFIRMED]
+    for member, other, kind in product(MEMBERS, others, REPORTS):
+        told = [] if kind is None else [report(kind, code=1)]
+        mine = {} if member is None else {1: member}
+        for before in rollouts(member):
+            stranded = plan([before], mine, seen(slot(V1, SlotState.TRYING), other, *told))
+            normal = plan([before], mine, seen(slot(V1, SlotState.CONFIRMED), other, *told))
+            assert stranded == normal, (before, member, other, kind)
+
+
+def test_a_device_with_a_way_back_is_left_alone() -> None:
+    for member in MEMBERS:
+        mine = {} if member is None else {1: member}
+        for before in rollouts(member):
+            told = seen(slot(V1, SlotState.TRYING), slot(V3, SlotState.CONFIRMED))
+            assert plan([before], mine, told).action is None
 
 
 def test_every_silence() -> None:
