@@ -36,7 +36,8 @@ struct client {
     const struct net_http_request *request;
     struct http_response response;
     uint64_t body_left; // bytes of the answer, HTTP_ABSENT: until the server closes
-    uint32_t active_ms; // when something last moved
+    uint32_t active_ms; // when the time limit began anew
+    uint32_t moved_n;   // bytes of body that moved since
     uint32_t sent;      // bytes of head and body that are lent or were
     uint16_t head_n;    // bytes of the request's head
     uint16_t port;
@@ -60,8 +61,17 @@ static struct client *of_tcp(struct net_tcp *tcp) {
     return (struct client *)tcp;
 }
 
-static void moved(struct client *c) {
+static void begin_time(struct client *c) {
     c->active_ms = os_now_ms();
+    c->moved_n = 0;
+}
+
+// Bytes of a body moved. A few do not count: nobody may hold a request up by dripping.
+static void moved(struct client *c, uint32_t n) {
+    c->moved_n += n;
+    if (c->moved_n >= NET_HTTP_PROGRESS_BYTES) {
+        begin_time(c);
+    }
 }
 
 static bool is_whole_request_sent(const struct client *c) {
@@ -104,7 +114,7 @@ static void send(struct client *c) {
     c->sent = 0;
     c->body_left = HTTP_ABSENT;
     http_response_init(&c->response, c->line, LINE_BYTES);
-    moved(c);
+    begin_time(c);
     push(c);
 }
 
@@ -131,6 +141,7 @@ static bool take_head(struct client *c, const uint8_t **data, uint32_t *n) {
     bool is_empty = h->status == 204 || h->status == 304 || strcmp(r->method, "HEAD") == 0;
     c->body_left = is_empty ? 0 : h->content_length;
     c->state = STATE_BODY;
+    begin_time(c);
     int err = r->on_head(r->ctx, h->status, h->content_length, h->range_from, h->range_total);
     if (c->request != r || c->state != STATE_BODY) {
         return false; // aborted
@@ -152,6 +163,7 @@ static void take_body(struct client *c, const uint8_t *data, uint32_t n) {
     if (c->body_left != HTTP_ABSENT) {
         c->body_left -= piece;
     }
+    moved(c, piece);
     int err = r->on_body(r->ctx, data, piece);
     if (c->request != r || c->state != STATE_BODY) {
         return; // aborted
@@ -165,7 +177,6 @@ static void take_body(struct client *c, const uint8_t *data, uint32_t n) {
 static void on_data(struct net_tcp *tcp, const uint8_t *data, uint32_t n) {
     struct client *c = of_tcp(tcp);
     net_tcp_consumed(tcp, n);
-    moved(c);
     if (c->state == STATE_HEAD && !take_head(c, &data, &n)) {
         return;
     }
@@ -180,8 +191,7 @@ static void on_data(struct net_tcp *tcp, const uint8_t *data, uint32_t n) {
 
 static void on_sent(struct net_tcp *tcp, uint32_t n) {
     struct client *c = of_tcp(tcp);
-    (void)n;
-    moved(c);
+    moved(c, n);
     if (c->state == STATE_HEAD || c->state == STATE_BODY) {
         push(c);
     }
@@ -223,7 +233,7 @@ static const struct net_tcp_events events = {on_open, on_data, on_sent, on_end, 
 static void connect(struct client *c, uint32_t address) {
     c->state = STATE_CONNECT;
     c->is_reused = false;
-    moved(c);
+    begin_time(c);
     int err = net_tcp_connect(&c->tcp, &events, address, c->port);
     if (err < 0) {
         end(c, err);
@@ -241,7 +251,7 @@ static void on_resolved(struct net_dns_query *query, int err, uint32_t address) 
 
 static void begin(struct client *c) {
     uint32_t address;
-    moved(c);
+    begin_time(c);
     if (net_tcp_in_use(&c->tcp)) {
         c->is_reused = true;
         send(c);

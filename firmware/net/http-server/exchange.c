@@ -100,6 +100,18 @@ static void put_head(struct net_http_exchange *x, int status, const char *type, 
     put(x, "\r\n\r\n");
 }
 
+void exchange_begin_time(struct net_http_exchange *x) {
+    x->active_ms = os_now_ms();
+    x->moved = 0;
+}
+
+void exchange_moved(struct net_http_exchange *x, uint32_t n) {
+    x->moved += n;
+    if (x->moved >= PROGRESS_BYTES) {
+        exchange_begin_time(x);
+    }
+}
+
 void exchange_answer(struct net_http_exchange *x, int status, const char *type, uint32_t n,
                      uint8_t allow) {
     x->close =
@@ -112,7 +124,7 @@ void exchange_answer(struct net_http_exchange *x, int status, const char *type, 
     x->offset = 0;
     x->body_left = x->request.method == HTTP_HEAD || status == 204 ? 0 : n;
     x->state = STATE_ANSWER;
-    x->active_ms = os_now_ms();
+    exchange_begin_time(x);
     exchange_push(x);
 }
 
@@ -207,7 +219,7 @@ void exchange_sent(struct net_http_exchange *x, uint32_t n) {
     x->before = (uint16_t)(x->before - before);
     n -= before;
     x->used = (uint16_t)(n < x->used ? x->used - n : 0);
-    x->active_ms = os_now_ms();
+    exchange_moved(x, n);
     if (x->state == STATE_ANSWER) {
         exchange_push(x);
     }

@@ -9,6 +9,7 @@
 enum {
     BUFFER_BYTES = PARAM_NET_HTTP_SERVER_BUFFER,
     HEAD_ROOM_BYTES = 192, // of the buffer, for the head of an answer
+    PROGRESS_BYTES = 256,
 };
 
 enum exchange_state {
@@ -28,7 +29,8 @@ struct net_http_exchange {
     uint32_t body_left; // bytes of the answer's body not yet lent, or with `fill` not yet made
     uint32_t offset;    // of the byte that `fill` makes next
     uint32_t unread;    // bytes of the request's body that have not arrived
-    uint32_t active_ms; // when something last moved
+    uint32_t active_ms; // when the time limit began anew
+    uint32_t moved;     // bytes that moved since
 
     // The buffer as a ring: an answer's head, then what `fill` makes.
     uint16_t ring_in;  // where the next byte is made
@@ -43,6 +45,11 @@ struct net_http_exchange {
     struct http_request request;
     char buffer[BUFFER_BYTES];
 };
+
+// The time limit begins anew: at once, or when enough bytes have moved. A few do not count, so that
+// nobody can hold a connection by dripping.
+void exchange_begin_time(struct net_http_exchange *x);
+void exchange_moved(struct net_http_exchange *x, uint32_t n);
 
 // Write the head of an answer with a body of `n` bytes and start sending. `allow`: methods for the
 // Allow header, 0 for none.

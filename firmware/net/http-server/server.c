@@ -32,7 +32,7 @@ static struct net_http_exchange *of(struct net_tcp *c) {
 
 static void expect_request(struct net_http_exchange *x) {
     x->state = STATE_HEAD;
-    x->active_ms = os_now_ms();
+    exchange_begin_time(x);
     x->unread = 0;
     http_request_init(&x->request, x->buffer, BUFFER_BYTES);
 }
@@ -70,12 +70,12 @@ static const struct net_http_route *find(struct net_http_exchange *x, uint8_t *a
 
 static void deliver(struct net_http_exchange *x) {
     x->state = STATE_APP;
-    x->active_ms = os_now_ms();
     x->route->on_request(x);
 }
 
 static void begin_body(struct net_http_exchange *x) {
     x->state = STATE_BODY;
+    exchange_begin_time(x);
     if (x->route->on_head != NULL) {
         x->route->on_head(x);
     }
@@ -112,7 +112,7 @@ static void head_done(struct net_http_exchange *x) {
 
 static uint32_t take_head(struct net_http_exchange *x, const uint8_t *data, uint32_t n) {
     if (x->request.lines.total == 0) {
-        x->active_ms = os_now_ms(); // a head has IDLE_MS in all, however slowly it drips
+        exchange_begin_time(x); // a head has IDLE_MS in all, however slowly it drips
     }
     uint32_t used;
     int result = http_request_feed(&x->request, data, n, &used);
@@ -128,7 +128,7 @@ static uint32_t take_head(struct net_http_exchange *x, const uint8_t *data, uint
 static uint32_t take_body(struct net_http_exchange *x, const uint8_t *data, uint32_t n) {
     uint32_t piece = n < x->unread ? n : x->unread;
     x->unread -= piece;
-    x->active_ms = os_now_ms();
+    exchange_moved(x, piece);
     if (x->route->on_body != NULL) {
         x->route->on_body(x, data, piece);
     }
@@ -175,6 +175,7 @@ static void on_sent(struct net_tcp *c, uint32_t n) {
     }
     if (x->close) {
         x->state = STATE_LINGER;
+        exchange_begin_time(x);
     } else {
         expect_request(x);
     }

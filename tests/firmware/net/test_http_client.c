@@ -204,6 +204,7 @@ static void stale_connections(void) {
 }
 
 static void ends(void) {
+    static const char zeros[NET_HTTP_PROGRESS_BYTES];
     start_new("GET");
     fake_end(&server);
     CHECK(seen.done == ERR_CLOSED);
@@ -224,12 +225,24 @@ static void ends(void) {
     CHECK(seen.done == 0 && seen.length == 9);
     start_new("GET");
     fake_pass_ms(1500);
-    say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
-    fake_pass_ms(1500);
-    say("part");
-    fake_pass_ms(1500);
-    CHECK(seen.done == RUNNING);
-    fake_pass_ms(600);
+    say("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
+    for (uint32_t i = 0; i < 3; i++) { // enough at a time
+        fake_pass_ms(1500);
+        fake_deliver(&server, zeros, NET_HTTP_PROGRESS_BYTES);
+        CHECK(seen.done == RUNNING);
+    }
+    for (uint32_t i = 0; i < 21; i++) { // and then it drips
+        CHECK(seen.done == RUNNING);
+        fake_deliver(&server, zeros, 1);
+        fake_pass_ms(100);
+    }
+    CHECK(seen.done == ERR_TIMED_OUT && server.dropped);
+    start_new("GET"); // a head that drips
+    for (const char *at = "HTTP/1.1 200 OK\r\nA: 0123456789"; seen.done == RUNNING; at++) {
+        CHECK(*at != '\0');
+        fake_deliver(&server, at, 1);
+        fake_pass_ms(100);
+    }
     CHECK(seen.done == ERR_TIMED_OUT && server.dropped);
     net_http_abort(&http);
     start("GET", "http://10.0.2.2/"); // never connects

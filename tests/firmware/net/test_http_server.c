@@ -179,6 +179,22 @@ static void time_limits(void) {
     fake_reset(p);
     CHECK(gone == 1);
 
+    p = connect(0); // a body that drips
+    ask(p, "POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+    for (uint32_t i = 0; i < 17 && !p->finished; i++) {
+        ask(p, "x");
+        fake_pass_ms(1000);
+    }
+    CHECK(is_status(p, "408") && gone == 1 && requests == 0);
+
+    p = connect(0); // an answer that is taken slowly, but taken
+    get(p, "/gen", "");
+    for (uint32_t i = 0; i < 10; i++) {
+        fake_ack(p, 300);
+        fake_pass_ms(10000);
+    }
+    CHECK(!p->dropped && gone == 0);
+
     p = connect(0); // an answer that nobody takes
     get(p, "/gen", "");
     fake_pass_ms(20000);

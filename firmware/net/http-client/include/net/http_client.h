@@ -10,7 +10,10 @@
 
 C_BEGIN
 
-enum { NET_HTTP_NO_RANGE = 0xFFFFFFFF };
+enum {
+    NET_HTTP_NO_RANGE = 0xFFFFFFFF,
+    NET_HTTP_PROGRESS_BYTES = 256,
+};
 
 struct net_http_request {
     const char *url;    // "http://host[:port]/path"; host an IPv4 address or a name
@@ -19,7 +22,10 @@ struct net_http_request {
     uint32_t body_n;
     const char *content_type; // of the body
     uint32_t range_from;      // asks for "bytes=N-"; NET_HTTP_NO_RANGE for the whole
-    uint32_t timeout_ms;      // longest silence, also while connecting
+
+    // Longest time for each of: connecting, the answer's head after the request is sent, and
+    // NET_HTTP_PROGRESS_BYTES (or the rest) of a body in either direction.
+    uint32_t timeout_ms;
 
     // The head has arrived. Absent numbers are UINT64_MAX; range_* come from Content-Range (for a
     // 416 only the total). A negative return ends the request with that error.
