@@ -127,6 +127,23 @@ def test_slots_must_lie_whole_blocks_apart(tree: Path) -> None:
         boards.load("mps2-an385")
 
 
+@pytest.mark.parametrize(
+    ("unit", "area"), [(8, "identity"), (8, "trust_a"), (512, "journal_a"), (512, "trust_a")]
+)
+def test_what_an_area_holds_must_fit(unit: int, area: str, tree: Path) -> None:
+    file = tree / "boards" / "mps2-an385" / "board.toml"
+    size = {"identity": 256, "trust_a": 1024, "journal_a": 4096}[area]
+    text = re.sub(
+        r"count = 4096, erase_bytes = 4096", "count = 65536, erase_bytes = 256", file.read_text()
+    )
+    text = text.replace("program_bytes = 8", f"program_bytes = {unit}")
+    for name in (area, area.replace("_a", "_b")):
+        text = re.sub(rf"({name} = \{{ offset = \S+, size = )0x1000", rf"\g<1>{size}", text)
+    file.write_text(text)
+    with pytest.raises(BoardError, match=rf"layout\.{area}: is {size} bytes long; it needs"):
+        boards.load("mps2-an385")
+
+
 def test_unequal_sectors_are_normal() -> None:
     flash = boards.Flash(
         base=0,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Applications: sources and an app.toml, parsed strictly into frozen dataclasses."""
 
 from __future__ import annotations

@@ -1,153 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards: a folder with board.toml each, parsed once, strictly, into frozen dataclasses."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from unitool import paths, strict_toml
+from unitool.board_model import (
+    BODY_OFFSET,
+    Area,
+    Board,
+    Emulator,
+    Flash,
+    FlashRegion,
+    Memory,
+    Region,
+)
 from unitool.errors import BoardError
 from unitool.strict_toml import Table
 
-BODY_OFFSET = 0x200  # from the slot's start to the image's body: the header's size (FORMAT.md)
+__all__ = [
+    "AREAS",
+    "BODY_OFFSET",
+    "Area",
+    "Board",
+    "Emulator",
+    "Flash",
+    "FlashRegion",
+    "Memory",
+    "Region",
+    "all_boards",
+    "load",
+    "read",
+]
+
 RETAINED_BYTES_MIN = 1024  # hal/include/hal/retained.h
 _PAGE = 4096  # slots lie a multiple of this apart: AUIPC and LUI count pages
 _ADDRESS_SPACE = 1 << 32
+# docs/flash.md: a record of identity; a whole keyset with its frame; the fewest journal records.
+_IDENTITY_BYTES, _TRUST_BYTES, _JOURNAL_RECORDS, _RECORD_BYTES = 512, 1036, 16, 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DRIVER = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")
 AREAS = ("identity", "trust_a", "trust_b", "journal_a", "journal_b", "slot_a", "slot_b", "storage")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
-    """A piece of the address space."""
-
-    base: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first address behind it."""
-        return self.base + self.size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What the CPU sees besides the flash."""
-
-    boot: Region
-    ram: Region  # without `retained`
-    retained: Region  # the end of RAM; survives reset
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """A piece of flash with one use, counted from the flash's base."""
-
-    offset: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first offset behind it."""
-        return self.offset + self.size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlashRegion:
-    """Blocks of one size, in address order."""
-
-    count: int
-    erase_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flash:
-    """The flash contract of docs/flash.md, as numbers."""
-
-    base: int
-    regions: tuple[FlashRegion, ...]
-    program_bytes: int
-    write_once: bool
-    erased_value: int
-    read_may_fault: bool
-    stalls: bool
-    erase_ms_max: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole device."""
-        return sum(region.count * region.erase_bytes for region in self.regions)
-
-    def block(self, offset: int) -> tuple[int, int]:
-        """Return start and size of the erase block that holds `offset`."""
-        start = 0
-        for region in self.regions:
-            end = start + region.count * region.erase_bytes
-            if offset < end:
-                return offset - (offset - start) % region.erase_bytes, region.erase_bytes
-            start = end
-        raise ValueError(f"offset {offset:#x} lies outside the flash")
-
-    def block_sizes(self, area: Area) -> set[int]:
-        """Return the sizes of the blocks that an area consists of."""
-        sizes, offset = set(), area.offset
-        while offset < area.end:
-            start, size = self.block(offset)
-            sizes.add(size)
-            offset = start + size
-        return sizes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emulator:
-    """How QEMU is told to be this board."""
-
-    qemu: str
-    machine: str
-    args: tuple[str, ...] = ()  # more of QEMU's arguments
-    flash_files: tuple[str, ...] = ()  # in the state folder, in address order
-    boot_file: str | None = None  # where the bootloader lies outside the flash
-    ram_file: str | None = None  # where RAM must outlive QEMU's process
-    ram_file_bytes: int = 0
-    relaunch_on_reset: bool = False
-    console_data: int = 0  # address of the console's data register, to count up to a first byte
-    console_setup_stores: int = 0  # stores to it that set the console up, before that byte
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """Everything that tools need to know about a board."""
-
-    name: str
-    dir: Path
-    summary: str
-    arch: str
-    cpu: str
-    chip: str
-    drivers: tuple[str, ...]  # class/name
-    clk_hz: int
-    irqs: int
-    memory: Memory
-    flash: Flash
-    layout: dict[str, Area]
-    emulator: Emulator | None
-
-    @property
-    def slots(self) -> tuple[Area, Area]:
-        """Slots A and B."""
-        return self.layout["slot_a"], self.layout["slot_b"]
-
-    def slot_address(self, slot: int) -> int:
-        """Return the address of the header of slot 0 (A) or 1 (B)."""
-        return self.flash.base + self.slots[slot].offset
-
-    def body_address(self, slot: int) -> int:
-        """Return the address of the body of slot 0 (A) or 1 (B)."""
-        return self.slot_address(slot) + BODY_OFFSET
 
 
 def all_boards(extra_dirs: Iterable[Path] = ()) -> tuple[Board, ...]:
@@ -285,7 +182,19 @@ def _layout(table: Table, flash: Flash) -> dict[str, Area]:
     for pair in ("trust", "journal"):
         if layout[f"{pair}_a"].size != layout[f"{pair}_b"].size:
             table.fail(f"{pair}_b", f"differs in size from {pair}_a")
+    _check_room(table, layout, flash.program_bytes)
     return layout
+
+
+def _check_room(table: Table, layout: dict[str, Area], unit: int) -> None:
+    """What docs/flash.md puts into an area must fit."""
+    for name, least in (
+        ("identity", max(_IDENTITY_BYTES, unit)),
+        ("trust_a", -(-_TRUST_BYTES // unit) * unit),
+        ("journal_a", _JOURNAL_RECORDS * max(_RECORD_BYTES, unit)),
+    ):
+        if layout[name].size < least:
+            table.fail(name, f"is {layout[name].size} bytes long; it needs {least}")
 
 
 def _area(parent: Table, name: str, flash: Flash) -> Area:

@@ -99,7 +99,9 @@ def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -
         werror=werror,
     )
     stack = found[BOOT].stack or apps.STACK_MAIN_DEFAULT
-    return _make(image, None, stack, {}, found)
+    built = _make(image, None, stack, {}, found)
+    sizes.enforce_boot_stack(built.sizes)
+    return built
 
 
 def _shared_folder(board: Board, selection: components.Selection, more: object) -> Path:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Components: a folder with component.toml each; which of them an app's choices bring in."""
 
 from __future__ import annotations

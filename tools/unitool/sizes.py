@@ -21,6 +21,7 @@ from unitool.linking import Linked
 
 _FUNCTION, _OBJECT = 2, 1
 _OTHER = "libraries, literals"
+_VECTORS_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +84,15 @@ def functions_with_large_frames(out: Path, limit: int) -> list[stack.Function]:
 
 
 def _pointed_at(elf: Elf, linked: Linked) -> set[str]:
-    """Names of functions whose address lies in a word that moves, the vector table's left out."""
-    if linked.table is None:
-        return set()
+    """Names of functions whose address lies in the image, the vector table's left out.
+
+    Where they are is known for sure with a relocation table; without, words that look like it.
+    """
     body = linked.bin.read_bytes()
-    places = [at for at in linked.table.plus if at > relocation.offset_of(body)]
+    if linked.table is None:
+        places: Iterable[int] = range(_VECTORS_BYTES, len(body) - 3, 4)
+    else:
+        places = (at for at in linked.table.plus if at > relocation.offset_of(body))
     words = {int.from_bytes(body[at : at + 4], "little") & ~1 for at in places}
     return {s.name for s in elf.symbols if s.kind == _FUNCTION and s.value & ~1 in words}
 
@@ -174,6 +179,16 @@ def part_of(source: str) -> str:
         case "gen" | "":
             return "generated"
     return _OTHER if ".." in pieces else "app"
+
+
+def enforce_boot_stack(sizes: Sizes) -> None:
+    """BuildError if the bootloader's stack is too small for its calls."""
+    if sizes.stack_used_B > sizes.stack_B:
+        raise BuildError(
+            f"the bootloader's calls take {sizes.stack_used_B:,} of {sizes.stack_B:,} bytes of "
+            f"stack",
+            f"the calls are {' → '.join(sizes.stack_chain)}",
+        )
 
 
 def enforce(sizes: Sizes, app: App) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads TOML strictly: keys typed, unknown ones refused, errors naming file, key and reason."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """unitool boards."""
 
 from __future__ import annotations
