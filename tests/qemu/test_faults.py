@@ -25,6 +25,7 @@ FAULTS = {
     "o": (r"stack overflow|forbidden write at 7fff....", None),
     "k": (r"forbidden (write at|access to) 20200204|forbidden access to 21400204", "act"),
     "x": (r"jump to .*where no code may run", None),
+    "y": (r"jump to .*where no code may run", None),
     "b": (r"forbidden (write at 7ffffffc|access to 1ffffffc)", "act"),
     "a": (r"assert", "act"),
     "p": (r"by request", "act"),
@@ -95,12 +96,22 @@ def test_every_reset_has_its_reason(device: Device) -> None:
 
 
 def test_repeated_crashes_start_the_safe_mode(device: Device) -> None:
+    with device("tests/apps/crasher", forward=()) as board:
+        board.console.expect("safe mode")
+        board.console.expect("net: up")
+        assert board.console.log.count("panic: as always") == board.console.log.count(
+            "object built"
+        )
+        assert board.console.log.count("object built") == 3
+        board.cut()
+        board.power_on()
+        board.console.expect("object built")
+
+
+def test_without_an_agent_safe_mode_still_runs_the_app(device: Device) -> None:
     with device(APP) as board:
         for start in (1, 2, 3):
             board.console.expect(rf"ready, slot A, start {start}\b")
             board.console.send("a")
         board.console.expect("safe mode")
-        board.reset() if board.board.emulator.ram_file else board.cut()
-        if not board.running:
-            board.power_on()
-        board.console.expect(r"ready, slot A, start 5\b")
+        board.console.expect(r"ready, slot A, start 4\b")

@@ -2,9 +2,12 @@
 // From the startup code to the application's main, and what is left when that returns.
 #include "hal/arch.h"
 #include "hal/board.h"
+#include "layout.h"
 #include "os/boot.h"
+#include "os/panic.h"
 #include "os/reset.h"
 #include "param/os_base.h"
+#include <stdbool.h>
 #include <string.h>
 
 void os_init_components(void); // generated: the components' init functions in order of dependency
@@ -26,21 +29,34 @@ const struct handover *os_handover(void) {
 // What nobody wrote becomes zeros, in place.
 static void check_handover(const struct handover *passed) {
     struct handover *h = retained();
-    if (passed != h || h->magic != HANDOVER_MAGIC || h->version != 1) {
+    if (passed != h || h->magic != HANDOVER_MAGIC || h->version == 0) {
         memset(h, 0, sizeof(*h));
     }
 }
 
+// Objects of C++.
+static void construct(void) {
+    for (void (*const *fn)(void) = hal_init_array_start; fn < hal_init_array_end; fn++) {
+        (*fn)();
+    }
+}
+
+_Static_assert(PARAM_OS_BASE_WATCHDOG_MS > 2 * LAYOUT_ERASE_MS_MAX,
+               "os/base.watchdog_ms must exceed twice the board's erase_ms_max");
+
 _Noreturn void hal_main(const struct handover *handover) {
     hal_protect();
     board_init();
-    hal_wdt_start(PARAM_OS_BASE_WATCHDOG_MS);
+    if (hal_wdt_start(PARAM_OS_BASE_WATCHDOG_MS) < 0) {
+        os_panic("the watchdog does not start");
+    }
     check_handover(handover);
-    for (void (*const *fn)(void) = hal_init_array_start; fn < hal_init_array_end; fn++) {
-        (*fn)(); // constructors of C++ objects
+    bool normal = os_handover()->mode == BOOT_NORMAL || !os_rescues();
+    if (normal) {
+        construct();
     }
     os_init_components();
-    if (os_handover()->mode == BOOT_NORMAL) {
+    if (normal) {
         int (*app)(void) = main;
         __asm__("" : "+r"(app)); // kept a function of its own: `break main` works in a debugger
         app();

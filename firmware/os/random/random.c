@@ -4,10 +4,12 @@
 #include "os/random.h"
 #include "crc/crc32.h"
 #include "crypto/drbg.h"
+#include "hal/arch.h"
 #include "hal/board.h"
 #include "hal/err.h"
 #include "hal/rng.h"
 #include "os/boot.h"
+#include "os/panic.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -19,9 +21,11 @@ enum {
     IDENTITY_SEED_OFFSET = 108,
     SEED_BYTES = 32,
     ENTROPY_BYTES = 32,
+    NOISE_BYTES = 256,
 };
 
 static struct drbg drbg;
+static bool seeded;
 
 static int read_identity(uint32_t at, void *to, uint32_t size) {
     return hal_flash_read(board_layout.flash, board_layout.identity.offset + at, to, size);
@@ -47,9 +51,9 @@ static bool is_identity(uint32_t at) {
 static void read_seed(uint8_t seed[SEED_BYTES]) {
     memset(seed, 0, SEED_BYTES);
     for (uint32_t at = 0; at < board_layout.identity.size; at += IDENTITY_BYTES) {
-        uint8_t magic[4];
-        if (read_identity(at, magic, sizeof(magic)) == 0 && memcmp(magic, "UTID", 4) == 0 &&
-            is_identity(at)) {
+        uint8_t head[8]; // magic, version, size
+        if (read_identity(at, head, sizeof(head)) == 0 &&
+            memcmp(head, "UTID\x01\x00\x00\x02", sizeof(head)) == 0 && is_identity(at)) {
             read_identity(at + IDENTITY_SEED_OFFSET, seed, SEED_BYTES);
         }
     }
@@ -75,9 +79,13 @@ int os_random_init(void) {
     read_seed(material.seed);
     drbg_init(&drbg, &material, sizeof(material));
     memset(&material, 0, sizeof(material));
+    drbg_mix(&drbg, hal_heap_start,
+             NOISE_BYTES); // RAM as it came up: on hardware, not always the same
+    seeded = true;
     return 0;
 }
 
 void os_random(void *to, size_t size) {
+    ASSERT(seeded); // not from a constructor: every device would get the same
     drbg_bytes(&drbg, to, size);
 }

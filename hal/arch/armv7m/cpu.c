@@ -28,7 +28,12 @@ _Noreturn void hal_reset_now(void) {
     }
 }
 
+enum { VECTORS_ALIGN = 256 }; // B3.2.5: a power of two that holds the table, here with room
+
 _Noreturn void hal_jump(uintptr_t body, const struct handover *handover) {
+    if (body % VECTORS_ALIGN != 0) {
+        hal_reset(RESET_PANIC); // counts as a crash of that image, which is left after three
+    }
     reg_write(SCB_VTOR, body);
     __asm__ volatile("cpsid i\n"
                      "dsb\n"

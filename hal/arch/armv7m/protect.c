@@ -4,7 +4,7 @@
 #include "hal/arch.h"
 #include "layout.h"
 
-extern uint8_t hal_ramtext_start[], hal_ramtext_rasr[]; // from the linker script
+extern uint8_t hal_ramtext_start[], hal_ramtext_rasr[], hal_code_rasr[]; // from the linker script
 
 // RBAR: base | VALID | number; RASR: XN | AP | TEX S C B | size | enable (DDI 0403E B3.5.8-9).
 // The higher number wins. What no region covers traps.
@@ -31,8 +31,8 @@ _Static_assert(IS_REGION(LAYOUT_BOOT_BASE, LAYOUT_BOOT_SIZE), "boot memory is no
 static const uint32_t regions[16] = {
     LAYOUT_FLASH_BASE | VALID | 0, // written by the update agent
     NO_EXECUTE | READ_WRITE | FLASH | SIZE_OF(LAYOUT_FLASH_SIZE),
-    (uintptr_t)hal_body_start - LAYOUT_BODY_OFFSET + (VALID | 1), // the running slot
-    READ_ONLY | FLASH | SIZE_OF(LAYOUT_SLOT_A_SIZE),
+    (uintptr_t)hal_body_start - LAYOUT_BODY_OFFSET + (VALID | 1), // the running image
+    (uintptr_t)hal_code_rasr,
     LAYOUT_RAM_BASE | VALID | 2, // nothing is mapped below the stack at its base
     NO_EXECUTE | READ_WRITE | NORMAL | SIZE_OF(RAM_BYTES),
     0x40000000 | VALID | 3, // peripherals, 512 MiB by the architecture

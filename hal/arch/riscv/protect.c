@@ -21,6 +21,7 @@ enum {
     NOTHING = LOCKED | NAPOT,
     NULL_PAGE_BYTES = 0x1000,
     GUARD_BYTES = 0x1000,
+    PAGE_BYTES = 0x1000,
 };
 #define PACK(a, b, c, d)                                                                           \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
@@ -28,10 +29,12 @@ enum {
 _Static_assert(LAYOUT_FLASH_BASE < LAYOUT_RAM_BASE, "the entries below go upwards");
 
 void hal_protect(void) {
+    // What lies behind the image in its slot may be anybody's.
+    uintptr_t code_end = ((uintptr_t)hal_body_end + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
     uintptr_t slot = (uintptr_t)hal_body_start - LAYOUT_BODY_OFFSET;
     CSR_WRITE(pmpaddr0, NULL_PAGE_BYTES >> 2);
     CSR_WRITE(pmpaddr1, slot >> 2); // devices, flash before the slot
-    CSR_WRITE(pmpaddr2, (slot + LAYOUT_SLOT_A_SIZE) >> 2);
+    CSR_WRITE(pmpaddr2, code_end >> 2);
     CSR_WRITE(pmpaddr3, (LAYOUT_RAM_BASE - GUARD_BYTES) >> 2); // flash behind the slot, PCI
     CSR_WRITE(pmpaddr4, LAYOUT_RAM_BASE >> 2);
     CSR_WRITE(pmpaddr5, (uintptr_t)hal_ramtext_start >> 2); // stack

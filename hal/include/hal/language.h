@@ -6,8 +6,10 @@
 #define C_BEGIN extern "C" {
 #define C_END }
 #define NORETURN [[noreturn]]
+#define STATIC_ASSERT static_assert
 #else
 #define C_BEGIN
 #define C_END
 #define NORETURN _Noreturn
+#define STATIC_ASSERT _Static_assert
 #endif

@@ -2,6 +2,7 @@
 // RAM that survives reset: how boot, application and tools tell each other what happened.
 // Every struct carries magic, size, version and CRC-32; a wrong one reads as absent. docs/flash.md.
 #pragma once
+#include "hal/language.h"
 #include <stdint.h>
 
 enum {
@@ -57,4 +58,4 @@ struct handover {
     uint8_t pad[20];
     uint32_t crc;
 };
-_Static_assert(sizeof(struct handover) == 112, "handover is a stored format");
+STATIC_ASSERT(sizeof(struct handover) == 112, "handover is a stored format");

@@ -32,10 +32,9 @@ static function copy_of(void *to) {
     return (function)((uintptr_t)to | (from & 1));
 }
 
-static void other_slot(void) {
-    uint8_t other = os_handover()->slot == 0;
-    uintptr_t base = board_flash.base + board_layout.slot[other].offset + 0x400;
-    ((function)(base | ((uintptr_t)(function)probe & 1)))();
+static void run_in_slot(int slot, uint32_t offset) {
+    uintptr_t at = board_flash.base + board_layout.slot[slot].offset + offset;
+    ((function)(at | ((uintptr_t)(function)probe & 1)))();
 }
 
 static void act(char key) {
@@ -63,7 +62,10 @@ static void act(char key) {
         *((volatile uint32_t *)(uintptr_t)hal_body_start + 1 + zero) = 0;
         break;
     case 'x':
-        other_slot();
+        run_in_slot(os_handover()->slot == 0, 0x400);
+        break;
+    case 'y': // behind the image
+        run_in_slot(os_handover()->slot, board_layout.slot[0].size / 2);
         break;
     case 'b':
         *(volatile uint32_t *)(hal_stack_start - 4 + zero) = 1;
