@@ -104,7 +104,7 @@ class Versions:
             )
         return self._made[key]
 
-    def resign(self, board: Board, first: Version, version: str) -> Version:
+    def resign(self, board: Board, first: Version, version: str, *, counter: int = 0) -> Version:
         """Return the same program as another version: only its header says so."""
         app = first.built.app
         assert app is not None
@@ -112,7 +112,7 @@ class Versions:
         data = image.build(
             first.body,
             version=image.Version.parse(version),
-            counter=0,
+            counter=counter,
             vid=app.vid,
             cid=app.cid(board),
             key=key,
@@ -159,10 +159,17 @@ class Unit:
         url: str,
         token: str | None = None,
         gdb: bool = False,
+        floor: int = 0,
+        development: bool = False,
     ) -> Unit:
         """Provision a board and put its first version into slot A."""
         assert first.built.app is not None
-        options = Options(url=url, token=bytes.fromhex(token) if token else None)
+        options = Options(
+            url=url,
+            token=bytes.fromhex(token) if token else None,
+            floor=floor,
+            development=development,
+        )
         done = provisioning.provision(board, state, versions.keys, first.built.app, options)
         flashing.flash(board, state, signed=first.signed)
         return cls(
