@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent: hears what happens, asks the plan, does what it says. All of its memory is `agent`.
 #include "agent.h"
+#include "hal/arch.h"
 #include "hal/err.h"
 #include "net/net.h"
 #include "os/boot.h"
@@ -17,9 +18,10 @@ struct agent agent;
 enum {
     WELL_AFTER_MS = 600000, // an image that ran this long has not crashed at start
     RETRY_START_MS = 60000,
+    RESCUED_AFTER_MS = 6 * 3600 * 1000, // safe mode ends: perhaps the reason is gone
 };
 
-static struct os_timer next_timer, deadline_timer, well_timer;
+static struct os_timer next_timer, deadline_timer, well_timer, rescued_timer;
 static struct net_watcher watcher;
 static bool is_off = true; // not provisioned: nothing to ask, nobody to answer
 
@@ -104,7 +106,7 @@ static void revert(void) {
         r.reverts = (uint8_t)(r.reverts < UINT8_MAX ? r.reverts + 1 : r.reverts);
         err = slot_put(&agent.journal, agent.running, &r);
     }
-    os_reset(err == 0 ? RESET_UPDATE : RESET_SOFTWARE);
+    hal_reset(err == 0 ? RESET_UPDATE : RESET_SOFTWARE);
 }
 
 static void reject(void) {
@@ -166,7 +168,7 @@ static void obey(const struct plan_event *event) {
         poll_send(step.effects & DO_ENROL);
     } else if (step.effects & DO_SWITCH) {
         LOG("update: restarting into slot %c", 'A' + agent_other_slot());
-        os_reset(RESET_UPDATE);
+        hal_reset(RESET_UPDATE);
     } else if (step.effects & DO_REVERT) {
         revert();
     }
@@ -191,6 +193,11 @@ static void on_deadline(struct os_timer *timer) {
 static void on_well(struct os_timer *timer) {
     (void)timer;
     boot_record_healthy(&agent.journal);
+}
+
+static void on_rescued(struct os_timer *timer) {
+    (void)timer;
+    os_reset(RESET_SOFTWARE);
 }
 
 static void on_net_up(struct net_watcher *w) {
@@ -235,6 +242,9 @@ static void start(struct os_timer *timer) {
 }
 
 int update_init(void) {
+    if (os_handover()->mode == BOOT_SAFE) {
+        os_timer_start(&rescued_timer, RESCUED_AFTER_MS, on_rescued);
+    }
     if (os_handover()->state == SLOT_TRYING) { // whatever else is wrong
         os_timer_start(&deadline_timer, PARAM_UPDATE_AGENT_CONFIRM_WITHIN_S * 1000U, on_deadline);
     }

@@ -198,3 +198,22 @@ def test_a_trial_without_identity_ends_all_the_same(device: Device, peer: Peer) 
     flash[:512] = kept
     device.flash.write_bytes(flash)
     device.live(lambda: len(peer.polls) > 1)
+
+
+def test_safe_mode_ends_after_hours(device: Device, peer: Peer) -> None:
+    reason = POWER_ON
+    for _ in range(3):
+        reason = device.run(reason, idle=lambda ms: "CRASH").reset or POWER_ON
+    passed = 0
+
+    def idle(ms: int) -> str:
+        nonlocal passed
+        passed += ms
+        return "GO"
+
+    assert device.run(reason, idle=idle).reset == 2
+    assert 6 * HOUR_MS - 1000 <= passed <= 6 * HOUR_MS
+    assert peer.polls[-1].boot.mode == 1
+    seen = len(peer.polls)
+    device.live(lambda: len(peer.polls) > seen, reason=2)
+    assert peer.polls[-1].boot.mode == 0

@@ -82,6 +82,10 @@ void os_random(void *to, size_t size) {
 }
 
 void os_reset(enum reset_reason reason) {
+    hal_reset(reason);
+}
+
+void hal_reset(enum reset_reason reason) {
     printf("LOG operations %u\n", flash_operations());
     printf("RESET %d\n", reason);
     fflush(stdout);

@@ -77,7 +77,8 @@ void start_image(struct handover *h, enum reset_reason reason) {
     const struct boot_record boot = {.count = in.last.count + 1,
                                      .slot = (uint8_t)c.slot,
                                      .reset_reason = (uint8_t)reason,
-                                     .crashes = c.crashes};
+                                     .crashes = c.crashes,
+                                     .unwell = c.unwell};
     need(boot_record_put(&journal, &boot), "journal");
     *h = (struct handover){
         .slot_base = (uint32_t)slot_address(&board_layout, c.slot),
