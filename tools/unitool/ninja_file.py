@@ -42,7 +42,7 @@ def build_ninja(compiles: Sequence[Compile]) -> str:
         "builddir = .",
         "",
         "rule compile",
-        "  command = $compiler $flags -frandom-seed=$out -MMD -MF $out.d -c $in -o $out",
+        "  command = $compiler $flags -frandom-seed=$out -MD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",
         "  deps = gcc",
         "  description = $in",
