@@ -24,6 +24,28 @@ static bool is_current(const struct choose_in *in, int slot) {
            (!is_live(other) || in->refusal[!slot] < 0 || in->slot[slot].sequence > other->sequence);
 }
 
+// How often in a row this slot's image ended like that: once more, if it is the one that just did.
+static uint8_t in_a_row(const struct choose_in *in, int slot, bool once_more, uint8_t before) {
+    if (!once_more || in->last.count == 0 || in->last.slot != slot) {
+        return 0;
+    }
+    return before < UINT8_MAX ? (uint8_t)(before + 1) : UINT8_MAX;
+}
+
+static uint8_t crashes_of(const struct choose_in *in, int slot) {
+    return in_a_row(in, slot, is_crash(in->reset), in->last.crashes);
+}
+
+static uint8_t unwell_of(const struct choose_in *in, int slot) {
+    return in_a_row(in, slot, is_crash(in->reset) || in->reset == RESET_SOFTWARE, in->last.unwell);
+}
+
+// A confirmed image that does not stay up in safe mode either.
+static bool is_hopeless(const struct choose_in *in, int slot) {
+    return in->slot[slot].state == SLOT_CONFIRMED &&
+           (crashes_of(in, slot) >= BOOT_LEAVE_CRASHES || unwell_of(in, slot) >= BOOT_LEAVE_UNWELL);
+}
+
 // 0: never. A bad or reverted image is better than none: it was whole when it was recorded so, and
 // is checked again. What is empty or half written never runs.
 static int rank(const struct choose_in *in, int slot) {
@@ -31,13 +53,13 @@ static int rank(const struct choose_in *in, int slot) {
         return 0;
     }
     if (is_current(in, slot)) {
-        return 6;
+        return is_hopeless(in, slot) ? 5 : 7;
     }
     switch (in->slot[slot].state) {
     case SLOT_READY:
-        return in->reset == RESET_UPDATE ? 7 : 3;
+        return in->reset == RESET_UPDATE ? 8 : 3;
     case SLOT_CONFIRMED:
-        return 5;
+        return 6;
     case SLOT_TRYING:
         return 4;
     case SLOT_REVERTED:
@@ -61,13 +83,6 @@ static int preferred(const struct choose_in *in) {
     return a > b ? SLOT_A : SLOT_B;
 }
 
-static uint8_t crashes_of(const struct choose_in *in, int slot) {
-    if (!is_crash(in->reset) || in->last.count == 0 || in->last.slot != slot) {
-        return 0;
-    }
-    return in->last.crashes < UINT8_MAX ? (uint8_t)(in->last.crashes + 1) : UINT8_MAX;
-}
-
 // One more start of an image on trial. False if it has used them up; `r` then says so.
 static bool try_again(struct slot_record *r, uint8_t reset) {
     if (is_benign(reset)) {
@@ -89,6 +104,12 @@ static bool try_again(struct slot_record *r, uint8_t reset) {
     return false;
 }
 
+// It was confirmed, failed a check, and passes now: what failed was a read.
+static bool has_recovered(const struct slot_record *r) {
+    return r->state == SLOT_BAD && (r->flags & SLOT_WAS_CONFIRMED) &&
+           r->reason >= SLOT_REASON_SIGNATURE && r->reason <= SLOT_REASON_FORMAT;
+}
+
 struct choice boot_choose(const struct choose_in *in) {
     struct choice c = {.action = CHOOSE_NOTHING, .slot = preferred(in)};
     if (c.slot < 0) {
@@ -97,22 +118,25 @@ struct choice boot_choose(const struct choose_in *in) {
     c.action = CHOOSE_START;
     c.record = in->slot[c.slot];
     c.crashes = crashes_of(in, c.slot);
-    c.mode = c.crashes >= BOOT_SAFE_CRASHES ? BOOT_SAFE : BOOT_NORMAL;
-    switch (c.record.state) {
-    case SLOT_CONFIRMED:
+    c.unwell = unwell_of(in, c.slot);
+    bool safe = c.crashes >= BOOT_SAFE_CRASHES || c.unwell >= BOOT_SAFE_UNWELL;
+    c.mode = safe ? BOOT_SAFE : BOOT_NORMAL;
+    if (c.record.state == SLOT_CONFIRMED) {
+        c.leave = !is_current(in, c.slot) && is_current(in, !c.slot);
+        c.changed = c.leave;
         return c;
-    case SLOT_TRYING:
-        c.changed = true;
-        c.action = try_again(&c.record, in->reset) ? CHOOSE_START : CHOOSE_RECORD;
-        return c;
-    case SLOT_READY:
-        break;
-    default: // nothing better is left: the agent alone may mend it
-        c.mode = BOOT_SAFE;
     }
     c.changed = true;
-    c.record.state = SLOT_TRYING;
-    c.record.tries = 1;
+    if (c.record.state == SLOT_TRYING) {
+        c.action = try_again(&c.record, in->reset) ? CHOOSE_START : CHOOSE_RECORD;
+        return c;
+    }
+    bool recovered = has_recovered(&c.record);
+    if (c.record.state != SLOT_READY && !recovered) {
+        c.mode = BOOT_SAFE; // nothing better is left: the agent alone may mend it
+    }
+    c.record.state = recovered ? SLOT_CONFIRMED : SLOT_TRYING;
+    c.record.tries = !recovered;
     c.record.power_ons = 0;
     c.record.reason = SLOT_REASON_NONE;
     return c;

@@ -4,7 +4,13 @@
 #include "image/image.h"
 #include "slots/slots.h"
 
-enum { BOOT_SAFE_CRASHES = 3 }; // in a row, of one image: it then starts in safe mode
+// In a row, of one image. Crashes alone, and all starts that ended before they were called well.
+enum {
+    BOOT_SAFE_CRASHES = 3, // then it starts in safe mode
+    BOOT_SAFE_UNWELL = 10,
+    BOOT_LEAVE_CRASHES = 6, // then the other slot is started, if it holds a confirmed image
+    BOOT_LEAVE_UNWELL = 20,
+};
 
 struct choose_in {
     struct slot_record slot[SLOT_COUNT]; // as the journal has them
@@ -23,9 +29,11 @@ struct choice {
     enum choose_action action;
     int slot;
     struct slot_record record;
-    bool changed;    // record differs from what the journal has
+    bool changed;    // record differs from what the journal has, or must become the latest
+    bool leave;      // the other slot's image could not stay up: then record it as reverted
     uint8_t crashes; // in a row, of this image
-    uint8_t mode;    // enum boot_mode
+    uint8_t unwell;
+    uint8_t mode; // enum boot_mode
 };
 
 struct choice boot_choose(const struct choose_in *in);

@@ -5,6 +5,7 @@
 #include "hal/arch.h"
 #include "hal/board.h"
 #include "hal/err.h"
+#include "layout.h"
 #include "report.h"
 #include "slots/check.h"
 #include "slots/identity.h"
@@ -13,8 +14,10 @@
 
 enum {
     BOOT_VERSION = 1,
-    VERIFY_MS_MAX = 8000, // the largest image on the slowest board
-    RESCUE_POLL_US = 100000,
+    // Fed per block erased and per few KiB checked; the check of a signature takes a second or two.
+    WATCHDOG_MS = 8000 + 2 * LAYOUT_ERASE_MS_MAX,
+    REST_POLL_US = 100000,
+    REST_US = 300000000, // each start costs the journal a place, so not too often
 };
 
 // unitool fills it in; until then its CRC is wrong and nothing starts.
@@ -34,11 +37,15 @@ static struct boot {
     uint8_t keyset[TRUST_BUFFER_BYTES];
 } boot;
 
+// Nothing can be started. What failed may have been a read, so try again after a while, as if this
+// start had not been.
 static _Noreturn void rest(void) {
-    for (;;) {
+    uint64_t end_us = hal_timer_us() + REST_US;
+    while (hal_timer_us() < end_us) {
         hal_wdt_feed();
-        hal_idle_for(RESCUE_POLL_US);
+        hal_idle_for(REST_POLL_US);
     }
+    hal_reset((enum reset_reason)boot.in.reset);
 }
 
 // For what no slot can help with.
@@ -113,14 +120,25 @@ static void adopt_first(void) {
     }
 }
 
+// It passed every check when it was recorded as ready or confirmed. So unless the floor has risen
+// it has rotted, whatever the check stumbled over.
 static void record_bad(int slot, int err) {
     struct slot_record r = boot.in.slot[slot];
-    enum slot_reason reason = slot_reason_of(err);
+    uint16_t reason = err == ERR_ROLLBACK ? SLOT_REASON_FLOOR : SLOT_REASON_SIGNATURE;
     if (r.state == SLOT_BAD && r.reason == reason) {
         return;
     }
     r.state = SLOT_BAD;
-    r.reason = (uint16_t)reason;
+    r.reason = reason;
+    put_slot(slot, &r);
+}
+
+// The other slot's image crashes in safe mode, too.
+static void record_left(int slot) {
+    struct slot_record r = boot.in.slot[slot];
+    r.state = SLOT_REVERTED;
+    r.reason = SLOT_REASON_CRASHED;
+    r.reverts = r.reverts < UINT8_MAX ? (uint8_t)(r.reverts + 1) : UINT8_MAX;
     put_slot(slot, &r);
 }
 
@@ -159,11 +177,15 @@ static void count_start(struct choice *c) {
     if (c->changed) {
         put_slot(c->slot, &c->record);
     }
+    if (c->leave) {
+        record_left(!c->slot);
+    }
     struct boot_record now = {
         .count = boot.in.last.count + 1,
         .slot = (uint8_t)c->slot,
         .reset_reason = boot.in.reset,
         .crashes = c->crashes,
+        .unwell = c->unwell,
     };
     need(boot_record_put(&boot.journal, &now), "journal:");
     boot.in.last = now;
@@ -217,10 +239,10 @@ _Noreturn void hal_fault(struct hal_fault *f) {
 
 _Noreturn void hal_main(const struct handover *none) {
     (void)none;
-    board_init();                                                // clock, console
-    hal_wdt_start(VERIFY_MS_MAX + 2 * board_flash.erase_ms_max); // from here on it must go on
-    boot.in.reset = (uint8_t)hal_reset_cause_take();             // why we are here
-    read_params();                                               // whose device this is
+    board_init();                                    // clock, console
+    need(hal_wdt_start(WATCHDOG_MS), "watchdog:");   // from here on it must go on
+    boot.in.reset = (uint8_t)hal_reset_cause_take(); // why we are here
+    read_params();                                   // whose device this is
     boot.phase_us[0] = (uint32_t)hal_timer_us();
     need(journal_open(&boot.journal, &board_layout, JOURNAL_AT_BOOT), "journal:");
     need(trust_load(&boot.keys, boot.keyset, &board_layout, &boot.journal, &boot.params),

@@ -39,7 +39,7 @@ const char *boot_reason(int err) {
     };
     uint32_t n = (uint32_t)-err;
     bool known = n < sizeof(reason) / sizeof(reason[0]) && reason[n] != NULL;
-    return known ? reason[n] : "flash cannot be read";
+    return known ? reason[n] : "the hardware does not do it";
 }
 
 const char *boot_state(uint8_t state) {

@@ -5,13 +5,19 @@
 #include "crypto/p256.h"
 #include "crypto/sha256.h"
 #include "hal/err.h"
+#include "hal/wdt.h"
 
 #include <string.h>
+
+enum { FEED_BYTES = 4096 };
 
 static int read_slot(void *ctx, uint32_t offset, void *to, uint32_t size) {
     const struct slot_source *s = ctx;
     if (offset > s->area.size || size > s->area.size - offset) {
         return ERR_RANGE;
+    }
+    if (offset / FEED_BYTES != (offset + size) / FEED_BYTES) {
+        hal_wdt_feed(); // a large slot takes longer than the watchdog waits
     }
     return hal_flash_read(s->flash, s->area.offset + offset, to, size);
 }
@@ -65,11 +71,11 @@ __attribute__((noinline)) int slot_check(const struct slot_policy *policy, int s
     if (out->sig_alg != IMAGE_SIG_ES256) {
         return ERR_UNSUPPORTED;
     }
-    const struct keyset_key *key;
-    err = keyset_find_image_key(policy->keys, out->keyhash, policy->development, &key);
+    err = check_content(policy, slot, out, &s.source);
     if (err < 0) {
         return err;
     }
-    err = check_content(policy, slot, out, &s.source);
+    const struct keyset_key *key;
+    err = keyset_find_image_key(policy->keys, out->keyhash, policy->development, &key);
     return err < 0 ? err : p256_verify(key->key, out->digest, out->sig);
 }

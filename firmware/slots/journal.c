@@ -5,6 +5,7 @@
 #include "bytes.h"
 #include "crc/crc32.h"
 #include "hal/err.h"
+#include "hal/wdt.h"
 #include "layout.h"
 
 #include <stdbool.h>
@@ -60,8 +61,7 @@ static bool is_blank(const struct journal *j, uint32_t place) {
 
 static bool is_known(const uint8_t *record) {
     bool critical = record[4] & JOURNAL_CRITICAL;
-    bool known = record[4] == JOURNAL_SLOT || record[4] == JOURNAL_KEYSET;
-    return !critical || (known && record[5] == RECORD_VERSION);
+    return !critical || record[4] == JOURNAL_SLOT || record[4] == JOURNAL_KEYSET;
 }
 
 struct last {
@@ -149,6 +149,7 @@ static int erase_sector(const struct journal *j, int sector) {
         uint32_t size;
         int err = hal_flash_block(j->flash, offset, &start, &size);
         if (err == 0) {
+            hal_wdt_feed();
             err = hal_flash_erase(j->flash, start);
         }
         if (err < 0) {
@@ -238,11 +239,14 @@ int journal_open(struct journal *j, const struct hal_layout *layout, enum journa
     j->places = (uint16_t)(places < JOURNAL_PLACES_MAX ? places : JOURNAL_PLACES_MAX);
     struct journal other = *j;
     struct last last[2];
-    uint32_t start_a = scan(j, 0, &last[0]);
-    uint32_t start_b = scan(&other, 1, &last[1]);
-    if (start_b > start_a) {
+    uint32_t start = scan(j, 0, &last[0]);
+    uint32_t other_start = scan(&other, 1, &last[1]);
+    if (other_start > start) {
+        struct journal a = *j;
         *j = other;
-    } else if (start_a == 0) {
+        other = a;
+        other_start = start;
+    } else if (start == 0) {
         j->active = -1;
         memset(j->counts, 0, sizeof(j->counts));
         return mode == JOURNAL_AT_RUN ? ERR_NOT_FOUND : 0;
@@ -258,6 +262,10 @@ int journal_open(struct journal *j, const struct hal_layout *layout, enum journa
     struct last *newest = &last[j->active];
     j->next++;
     clear_counts(j, newest->place);
+    // A rollover that never ended may hold a torn START that reads whole one day: end it now.
+    if (other_start == 0 && other.next > 0) {
+        return roll_over(j, newest->record);
+    }
     return append(j, newest->record, j->sequence);
 }
 
@@ -278,7 +286,7 @@ int journal_get(const struct journal *j, struct journal_id id,
     for (uint32_t place = j->places; place-- > 0;) {
         uint8_t record[RECORD_BYTES];
         if (!counts(j, place) || !read_head(j, place, record) || !same_id(record, wanted) ||
-            !read_record(j, place, record) || record[5] != RECORD_VERSION) {
+            !read_record(j, place, record)) {
             continue;
         }
         memcpy(payload, record + HEAD_BYTES, JOURNAL_PAYLOAD_BYTES);

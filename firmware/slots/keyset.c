@@ -10,6 +10,8 @@
 
 enum { UUID_BYTES = 16, P256_BYTES = 64, ED25519_BYTES = 32 };
 
+// 1, 0 for a role or an algorithm that this code does not know (others may use that key), or an
+// error.
 static int read_key(struct cbor_in *in, struct keyset_key *key) {
     struct cbor_map map;
     int64_t label;
@@ -40,14 +42,15 @@ static int read_key(struct cbor_in *in, struct keyset_key *key) {
     if (in->err < 0) {
         return in->err;
     }
-    if (role < KEY_ROLE_IMAGE || role > KEY_ROLE_SERVER ||
-        (alg != KEY_ALG_ES256 && alg != KEY_ALG_EDDSA)) {
-        return ERR_UNSUPPORTED;
+    bool known = role >= KEY_ROLE_IMAGE && role <= KEY_ROLE_SERVER &&
+                 (alg == KEY_ALG_ES256 || alg == KEY_ALG_EDDSA);
+    if (!known) {
+        return 0;
     }
     key->role = (uint8_t)role;
     key->alg = (int8_t)alg;
     key->url_size = (uint16_t)url_size; // a keyset is at most 1,024 bytes
-    return key_size == (alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES) ? 0 : ERR_FORMAT;
+    return key_size == (alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES) ? 1 : ERR_FORMAT;
 }
 
 static int read_keys(struct cbor_in *in, struct keyset *out) {
@@ -57,12 +60,12 @@ static int read_keys(struct cbor_in *in, struct keyset *out) {
         return ERR_FORMAT;
     }
     for (uint32_t i = 0; i < count; i++) {
-        int err = read_key(in, &out->keys[i]);
-        if (err < 0) {
-            return err;
+        int known = read_key(in, &out->keys[out->n_keys]);
+        if (known < 0) {
+            return known;
         }
+        out->n_keys = (uint8_t)(out->n_keys + known);
     }
-    out->n_keys = (uint8_t)count;
     return 0;
 }
 

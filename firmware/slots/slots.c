@@ -70,13 +70,18 @@ int boot_record_get(const struct journal *j, struct boot_record *out) {
     int err = journal_get(j, boot_id, p, NULL);
     if (err == 0) {
         *out = (struct boot_record){
-            .count = load_u32(p), .slot = p[4], .reset_reason = p[5], .crashes = p[6]};
+            .count = load_u32(p),
+            .slot = p[4],
+            .reset_reason = p[5],
+            .crashes = p[6],
+            .unwell = p[7],
+        };
     }
     return err;
 }
 
 int boot_record_put(struct journal *j, const struct boot_record *record) {
-    uint8_t p[8] = {[4] = record->slot, record->reset_reason, record->crashes};
+    uint8_t p[8] = {[4] = record->slot, record->reset_reason, record->crashes, record->unwell};
     store_u32(p, record->count);
     return journal_append(j, boot_id, p, sizeof(p));
 }
@@ -84,10 +89,10 @@ int boot_record_put(struct journal *j, const struct boot_record *record) {
 int boot_record_healthy(struct journal *j) {
     struct boot_record record;
     int err = boot_record_get(j, &record);
-    if (err < 0 || record.crashes == 0) {
+    if (err < 0 || (record.crashes | record.unwell) == 0) {
         return err;
     }
-    record.crashes = 0;
+    record.crashes = record.unwell = 0;
     return boot_record_put(j, &record);
 }
 

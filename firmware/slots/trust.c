@@ -17,6 +17,7 @@ enum {
     P256_BYTES = 64,
     ED25519_BYTES = 32,
     KID_BYTES = 8,
+    CRITICAL_KEYS = 64, // below it, what is not known is refused
 };
 
 // ------------------------------------------------------------------------------------------- CBOR
@@ -91,15 +92,17 @@ struct field {
     struct reader at;
 };
 
-// Sort a map's values by their keys, 1 to `n` - 1; others are skipped.
+// Sort a map's values by their keys, 1 to `n` - 1. Others are refused or skipped (protocol.md).
 static void read_map(struct reader *r, struct field *fields, uint32_t n) {
     memset(fields, 0, n * sizeof(*fields));
     for (uint32_t pairs = number(r, MAP); pairs > 0; pairs--) {
         uint32_t key = number(r, UINT);
         struct field f = {.at = *r};
         f.number = head(&f.at, &f.major);
-        if (key < n) {
+        if (key > 0 && key < n) {
             fields[key] = f;
+        } else if (key < CRITICAL_KEYS) {
+            fail(r);
         }
         skip(r);
     }
@@ -115,27 +118,36 @@ static bool is_same(const struct field *f, const uint8_t *uuid) {
 
 // ---------------------------------------------------------------------------------------- keyset
 
-static void read_key(struct reader *r, struct keyset_key *key) {
+// False for a role or an algorithm that this code does not know: others may use the key.
+static bool read_key(struct reader *r, struct keyset_key *key) {
     enum { ROLE = 1, ALG, KEY, URL, FIELDS };
     struct field f[FIELDS];
     read_map(r, f, FIELDS);
-    key->role = (uint8_t)f[ROLE].number;
-    key->alg = (int8_t)(-1 - (int32_t)f[ALG].number);
-    key->key = f[KEY].at.p;
+    bool es256 = f[ALG].number == -1 - KEY_ALG_ES256;
+    bool known = f[ROLE].number >= KEY_ROLE_IMAGE && f[ROLE].number <= KEY_ROLE_SERVER &&
+                 f[ALG].major == NEGATIVE && (es256 || f[ALG].number == -1 - KEY_ALG_EDDSA);
+    if (!known) {
+        return false;
+    }
+    if (!is_string(&f[KEY], BYTES, es256 ? P256_BYTES : ED25519_BYTES)) {
+        fail(r);
+    }
+    *key = (struct keyset_key){
+        .role = (uint8_t)f[ROLE].number,
+        .alg = es256 ? KEY_ALG_ES256 : KEY_ALG_EDDSA,
+        .key = f[KEY].at.p,
+    };
     if (f[URL].major == TEXT) {
         key->url = f[URL].at.p;
         key->url_size = (uint16_t)f[URL].number;
     }
-    if (!is_string(&f[KEY], BYTES, key->alg == KEY_ALG_ES256 ? P256_BYTES : ED25519_BYTES)) {
-        fail(r);
-    }
+    return true;
 }
 
 static void read_keys(struct field *f, struct keyset *out) {
     bool fits = f->major == ARRAY && f->number <= KEYSET_KEYS_MAX;
-    out->n_keys = (uint8_t)(fits ? f->number : fail(&f->at));
-    for (uint32_t i = 0; i < out->n_keys; i++) {
-        read_key(&f->at, &out->keys[i]);
+    for (uint32_t left = fits ? f->number : fail(&f->at); left > 0; left--) {
+        out->n_keys = (uint8_t)(out->n_keys + read_key(&f->at, &out->keys[out->n_keys]));
     }
 }
 
@@ -240,28 +252,28 @@ bool keyset_outranks(const struct keyset *a, const struct keyset *b) {
 
 // ------------------------------------------------------------------------------------------ trust
 
-// The keyset that the journal's record names, verified. ERR_NOT_FOUND if it is not to be had.
-static int load_named(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
-                      const struct hal_layout *layout, const uint8_t *record,
-                      const struct boot_params *params) {
+// The keyset that the journal's record names, from this trust copy, verified. ERR_NOT_FOUND if the
+// copy does not hold it.
+static int load_copy(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
+                     const struct hal_flash *f, uint32_t offset, const uint8_t *record,
+                     const struct boot_params *params) {
     enum { COPY_MAGIC = 0x52545455, COPY_VERSION = 1, HEAD_BYTES = 8, CRC_BYTES = 4 };
-    const struct hal_area *area = &layout->trust[record[4] & 1];
     uint8_t *keyset = buffer + HEAD_BYTES;
     uint8_t digest[SHA256_BYTES];
-    if (hal_flash_read(layout->flash, area->offset, buffer, HEAD_BYTES) < 0) {
+    if (hal_flash_read(f, offset, buffer, HEAD_BYTES) < 0) {
         return ERR_NOT_FOUND;
     }
     uint32_t size = load_u16(buffer + 6);
     if (load_u32(buffer) != COPY_MAGIC || load_u16(buffer + 4) != COPY_VERSION ||
         size > KEYSET_BYTES_MAX ||
-        hal_flash_read(layout->flash, area->offset + HEAD_BYTES, keyset, size + CRC_BYTES) < 0 ||
+        hal_flash_read(f, offset + HEAD_BYTES, keyset, size + CRC_BYTES) < 0 ||
         !is_sealed(buffer, HEAD_BYTES + size + CRC_BYTES)) {
         return ERR_NOT_FOUND;
     }
     sha256(keyset, size, digest);
     bool named = memcmp(digest, record + 8, sizeof(digest)) == 0 &&
                  keyset_read(out, keyset, size, params, true) == 0 &&
-                 out->epoch == load_u32(record);
+                 out->epoch == load_u32(record) && out->spare == (record[5] & 1);
     return named ? 0 : ERR_NOT_FOUND;
 }
 
@@ -276,9 +288,13 @@ int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
         *out = own;
         return own_err;
     }
-    int err = load_named(out, buffer, layout, record, params);
-    bool own_reaches =
-        err < 0 ? own.epoch >= load_u32(record) || own.spare : keyset_outranks(&own, out);
+    int err = ERR_NOT_FOUND;
+    for (int copy = 0; copy < 2 && err < 0; copy++) {
+        err = load_copy(out, buffer, layout->flash, layout->trust[copy].offset, record, params);
+    }
+    bool spare = record[5] & 1;
+    bool reaches = own.spare != spare ? own.spare : own.epoch >= load_u32(record);
+    bool own_reaches = err == 0 ? keyset_outranks(&own, out) : reaches;
     if (own_err == 0 && own_reaches) {
         *out = own;
         return 0;

@@ -4,6 +4,7 @@
 
 #include "bytes.h"
 #include "hal/err.h"
+#include "hal/wdt.h"
 
 #include <string.h>
 
@@ -109,6 +110,7 @@ static int erase_ahead(struct slot_writer *w, uint32_t end) {
         uint32_t at = slot_offset(w, w->erased_to);
         int err = hal_flash_block(w->layout->flash, at, &start, &size);
         if (err == 0) {
+            hal_wdt_feed();
             err = start == at ? hal_flash_erase(w->layout->flash, at) : ERR_STATE;
         }
         if (err < 0) {
@@ -252,6 +254,7 @@ static int hash_written(struct slot_writer *w, uint32_t end) {
             return err;
         }
         sha256_update(&w->sha, piece, size);
+        hal_wdt_feed();
         at += size;
     }
     return 0;

@@ -18,6 +18,7 @@ struct scenario {
     struct goal goal;
     struct goal later; // must still work after whatever was cut
     bool twice;        // cut a second time during the recovery
+    uint32_t failures; // so many programs fail, and then it is cut
 };
 
 static struct {
@@ -26,7 +27,9 @@ static struct {
     enum cut cut;
     uint32_t again_in;
     enum cut again;
-    uint32_t count; // boot count when the scenario begins
+    uint32_t count;    // boot count when the scenario begins
+    uint32_t fail_at;  // operation from which on programs fail ...
+    uint32_t failures; // ... so many of them
 } now;
 
 _Noreturn void sim_fail(const char *file, int line, const char *what) {
@@ -82,6 +85,8 @@ static void run(const struct scenario *s, const struct nor_snapshot *start) {
     nor_arm(now.at, now.cut, now.at * 31 + (uint32_t)now.cut * 7 + now.again_in * 1009 + 1);
     nor.cut_again_in = now.again_in;
     nor.cut_again = now.again;
+    nor.fail_at = now.fail_at;
+    nor.failures = now.failures;
     device_drive(s->goal, RESET_SOFTWARE);
 }
 
@@ -108,6 +113,33 @@ static void cut_twice(const struct scenario *s, const struct nor_snapshot *start
     now.again_in = 0;
 }
 
+static void cut_at(const struct scenario *s, const struct nor_snapshot *start, struct tally *t) {
+    for (int cut = 0; cut < CUT_KINDS; cut++) {
+        now.cut = (enum cut)cut;
+        run(s, start);
+        SIM_CHECK(nor.was_cut || now.failures > 0);
+        t->cuts += nor.was_cut;
+        finish(s);
+        if (s->twice) {
+            cut_twice(s, start, t);
+        }
+    }
+}
+
+// Programs fail from each operation on, and each of those that follow is cut.
+static void fail_and_cut(const struct scenario *s, const struct nor_snapshot *start,
+                         struct tally *t) {
+    enum { FOLLOWING = 10 };
+    now.failures = s->failures;
+    for (now.fail_at = 1; now.fail_at <= t->ops; now.fail_at++) {
+        for (now.at = now.fail_at + now.failures; now.at < now.fail_at + now.failures + FOLLOWING;
+             now.at++) {
+            cut_at(s, start, t);
+        }
+    }
+    now.failures = 0;
+}
+
 static struct tally campaign(const struct scenario *s) {
     struct tally t = {0};
     now.scenario = s->name;
@@ -120,16 +152,11 @@ static struct tally campaign(const struct scenario *s) {
     run(s, start);
     t.ops = nor.ops;
     finish(s);
-    for (now.at = 1; now.at <= t.ops; now.at++) {
-        for (int cut = 0; cut < CUT_KINDS; cut++) {
-            now.cut = (enum cut)cut;
-            run(s, start);
-            SIM_CHECK(nor.was_cut);
-            t.cuts++;
-            finish(s);
-            if (s->twice) {
-                cut_twice(s, start, &t);
-            }
+    if (s->failures > 0) {
+        fail_and_cut(s, start, &t);
+    } else {
+        for (now.at = 1; now.at <= t.ops; now.at++) {
+            cut_at(s, start, &t);
         }
     }
     t.boots = device_boots - boots_before;
@@ -146,8 +173,8 @@ static void report(const struct scenario *s) {
     fflush(stdout);
 }
 
-static const struct scenario long_install = {"install, confirm", prepare_first,     FIRST,
-                                             {SECOND, CONFIRMS}, {LATER, CONFIRMS}, false};
+static const struct scenario long_install = {
+    "install, confirm", prepare_first, FIRST, {SECOND, CONFIRMS}, {LATER, CONFIRMS}, false, 0};
 
 static const struct scenario scenarios[] = {
     {"install into A, confirm",
@@ -155,20 +182,47 @@ static const struct scenario scenarios[] = {
      SECOND,
      {LATER, CONFIRMS},
      {SECOND, CONFIRMS},
-     false},
-    {"install, crashes, back", prepare_first, SMALL, {FAULTY, CRASHES}, {SMALLER, CONFIRMS}, false},
+     false,
+     0},
+    {"install, crashes, back",
+     prepare_first,
+     SMALL,
+     {FAULTY, CRASHES},
+     {SMALLER, CONFIRMS},
+     false,
+     0},
     {"install, gives up, back",
      prepare_first,
      SMALL,
      {FAULTY, GIVES_UP},
      {SMALLER, CONFIRMS},
-     false},
-    {"both slots, no journal", prepare_fresh, SMALL, {SMALL, CONFIRMS}, {SMALLER, CONFIRMS}, true},
+     false,
+     0},
+    {"confirmed, yet it crashes",
+     prepare_second,
+     SMALL,
+     {FIRST, OTHER_CRASHES},
+     {SMALLER, CONFIRMS},
+     false,
+     0},
+    {"both slots, no journal",
+     prepare_fresh,
+     SMALL,
+     {SMALL, CONFIRMS},
+     {SMALLER, CONFIRMS},
+     true,
+     0},
 };
 
 // What is the same on every part, and expensive: on the first only.
-static const struct scenario small_twice = {"small install, cut twice", prepare_first,     SMALL,
-                                            {SMALLER, CONFIRMS},        {SMALL, CONFIRMS}, true};
+static const struct scenario small_twice = {
+    "small install, cut twice", prepare_first, SMALL, {SMALLER, CONFIRMS},
+    {SMALL, CONFIRMS},          true,          0};
+
+// Four failures in a row make the journal move to its other sector, whose START is then cut.
+static const struct scenario sagging = {
+    "programs fail, then cut", prepare_first, SMALL, {SMALLER, CONFIRMS},
+    {SMALL, CONFIRMS},         false,         4};
 
 static void run_all(bool first) {
     report(&long_install);
@@ -177,12 +231,13 @@ static void run_all(bool first) {
     }
     if (first) {
         report(&small_twice);
+        report(&sagging);
     }
     for (int left = 0; left <= 9; left += first ? 1 : 3) {
         char name[40];
         snprintf(name, sizeof(name), "journal rolls over, %d left", left);
         report(&(struct scenario){
-            name, prepare_nearly_full, left, {SMALLER, CONFIRMS}, {SMALL, CONFIRMS}, false});
+            name, prepare_nearly_full, left, {SMALLER, CONFIRMS}, {SMALL, CONFIRMS}, false, 0});
     }
 }
 

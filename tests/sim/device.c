@@ -165,6 +165,9 @@ static enum reset_reason run_image(struct goal goal) {
     slot_get(&j, !slot, &other);
     SIM_CHECK(own.state == handover.state);
     bool is_wanted = memcmp(own.digest, wanted->digest, 32) == 0;
+    if (goal.behaviour == OTHER_CRASHES && !is_wanted) {
+        return RESET_WATCHDOG;
+    }
     if (own.state == SLOT_TRYING && is_wanted && goal.behaviour == CRASHES) {
         return RESET_WATCHDOG;
     }

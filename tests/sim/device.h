@@ -30,7 +30,12 @@ enum boot_end device_boot(enum reset_reason reason);
 extern struct handover handover;
 extern char console[4096]; // of the last boot
 
-enum behaviour { CONFIRMS, CRASHES, GIVES_UP };
+enum behaviour {
+    CONFIRMS,
+    CRASHES,
+    GIVES_UP,
+    OTHER_CRASHES, // what runs now is confirmed and does not stay up; the goal is the other
+};
 struct goal {
     int image;
     enum behaviour behaviour;

@@ -38,6 +38,7 @@ _INCLUDES = (
     "firmware/lib",
     "firmware/os/base/include",
     "firmware/os/random/include",
+    "firmware/os/panic/include",
     "firmware/lib/crypto/p256/port",
     "hal/include",
     "tests/firmware/slots",

@@ -126,6 +126,14 @@ static void tear(uint32_t unit, const uint8_t *asked) {
     }
 }
 
+static void spoil(uint32_t unit, const uint8_t *from) {
+    uint8_t *cells = nor.cells + unit * unit_bytes();
+    for (uint32_t i = 0; i < unit_bytes(); i++) {
+        cells[i] = mixture(cells[i], from[i]);
+    }
+    nor.state[unit] = UNIT_SPENT;
+}
+
 // A unit that a cut spent without a trace is programmed again: real parts refuse, spoil it, or take
 // it.
 static int program_spent(uint32_t unit, const uint8_t *from) {
@@ -134,9 +142,7 @@ static int program_spent(uint32_t unit, const uint8_t *from) {
     case 0:
         return ERR_IO;
     case 1:
-        for (uint32_t i = 0; i < unit_bytes(); i++) {
-            cells[i] = mixture(cells[i], from[i]);
-        }
+        spoil(unit, from);
         return 0;
     default:
         memcpy(cells, from, unit_bytes());
@@ -207,6 +213,13 @@ static int nor_program(const struct hal_flash *f, uint32_t offset, const void *f
     uint32_t torn = count;
     (void)f;
     bool cut = begins(offset, bytes);
+    if (!cut && nor.failures > 0 && nor.ops >= nor.fail_at) {
+        nor.failures--;
+        for (uint32_t i = 0; i < count; i++) {
+            spoil(first + i, bytes + i * unit_bytes());
+        }
+        return ERR_IO;
+    }
     if (cut && nor.cut != CUT_AFTER) {
         torn = nor_random() % 2 ? count - 1 : nor_random() % count;
     }
@@ -271,6 +284,7 @@ void nor_arm(uint32_t at, enum cut cut, uint32_t random) {
     nor.cut_at = at;
     nor.cut = cut;
     nor.cut_again_in = 0;
+    nor.failures = 0;
     nor.was_cut = false;
     nor.random = random * 2654435761U | 1;
 }

@@ -41,6 +41,8 @@ struct nor {
     uint32_t cut_again_in; // after the cut: so many operations later once more, 0 not
     enum cut cut_again;
     bool was_cut;
+    uint32_t fail_at;  // operation from which on ...
+    uint32_t failures; // ... so many programs fail and spoil their place: the supply sags
     jmp_buf power_lost;
     uint32_t random;
 };

@@ -28,6 +28,12 @@ const struct handover *os_handover(void) {
     return &handover;
 }
 
+uint8_t hal_heap_start[NOISE_BYTES]; // comes up the same each time, too
+
+_Noreturn void hal_trap_panic(const char *reason) {
+    sim_fail(__FILE__, __LINE__, reason);
+}
+
 int hal_rng_read(void *to, size_t size) {
     (void)to;
     (void)size;

@@ -35,6 +35,28 @@ static bool same_record(const struct slot_record *a, const struct slot_record *b
            check_same(a->digest, b->digest, sizeof(a->digest));
 }
 
+static bool is_crash(const struct choose_in *in) {
+    return in->reset == RESET_WATCHDOG || in->reset == RESET_PANIC;
+}
+
+static bool is_unwell(const struct choose_in *in) {
+    return is_crash(in) || in->reset == RESET_SOFTWARE;
+}
+
+static int in_a_row(const struct choose_in *in, int slot, bool again, uint8_t before) {
+    bool same = in->last.count != 0 && in->last.slot == slot;
+    return !again || !same ? 0 : before == 255 ? 255 : before + 1;
+}
+
+// Confirmed, and down again and again in safe mode, too.
+static bool is_lost(const struct choose_in *in, int slot) {
+    const struct slot_record *r = &in->slot[slot];
+    bool later = r->sequence > in->slot[!slot].sequence;
+    return r->state == SLOT_CONFIRMED && later &&
+           (in_a_row(in, slot, is_crash(in), in->last.crashes) >= BOOT_LEAVE_CRASHES ||
+            in_a_row(in, slot, is_unwell(in), in->last.unwell) >= BOOT_LEAVE_UNWELL);
+}
+
 // Which slot must be chosen, from the rules in words.
 static void check_slot(const struct choose_in *in, const struct choice *c) {
     bool can[2] = {startable(in, 0), startable(in, 1)};
@@ -56,10 +78,16 @@ static void check_slot(const struct choose_in *in, const struct choice *c) {
     if (wants_mine && !wants_other) {
         return;
     }
-    // Then what runs or ran; of two, the later record.
+    // Then what runs or ran; of two, the later record, unless it cannot stay up and the other is
+    // confirmed.
     CHECK(is_live(in, c->slot) || !is_live(in, !c->slot));
     if (is_live(in, c->slot) && is_live(in, !c->slot)) {
-        CHECK(mine->sequence > other->sequence);
+        bool leaves = is_lost(in, !c->slot) && mine->state == SLOT_CONFIRMED;
+        bool stays = !is_lost(in, c->slot) || other->state != SLOT_CONFIRMED;
+        CHECK(mine->sequence > other->sequence ? stays : leaves);
+        CHECK(c->leave == leaves);
+    } else {
+        CHECK(!c->leave);
     }
     // A ready image, then a reverted one, then a bad one: only where nothing better is left.
     if (!is_live(in, c->slot)) {
@@ -69,14 +97,9 @@ static void check_slot(const struct choose_in *in, const struct choice *c) {
     }
 }
 
-static void check_crashes(const struct choose_in *in, const struct choice *c) {
-    bool crash = in->reset == RESET_WATCHDOG || in->reset == RESET_PANIC;
-    bool same = in->last.count != 0 && in->last.slot == c->slot;
-    if (!crash || !same) {
-        CHECK(c->crashes == 0);
-    } else {
-        CHECK(c->crashes == (in->last.crashes == 255 ? 255 : in->last.crashes + 1));
-    }
+static void check_counts(const struct choose_in *in, const struct choice *c) {
+    CHECK_EQUAL(c->crashes, in_a_row(in, c->slot, is_crash(in), in->last.crashes));
+    CHECK_EQUAL(c->unwell, in_a_row(in, c->slot, is_unwell(in), in->last.unwell));
 }
 
 static void check_trying(const struct choose_in *in, const struct choice *c) {
@@ -104,20 +127,25 @@ static void check_choice(const struct choose_in *in) {
     if (c.slot < 0) {
         return;
     }
-    check_crashes(in, &c);
+    check_counts(in, &c);
     const struct slot_record *was = &in->slot[c.slot];
     CHECK(c.record.counter == was->counter && c.record.flags == was->flags);
     CHECK(check_same(c.record.digest, was->digest, sizeof(was->digest)));
     CHECK(c.changed || same_record(&c.record, was));
-    bool last_resort = was->state == SLOT_BAD || was->state == SLOT_REVERTED;
-    CHECK(c.mode == (c.crashes >= BOOT_SAFE_CRASHES || last_resort ? BOOT_SAFE : BOOT_NORMAL));
+    bool rotted = was->state == SLOT_BAD && was->reason >= 3 && was->reason <= 7;
+    bool recovers = rotted && (was->flags & SLOT_WAS_CONFIRMED);
+    bool last_resort = (was->state == SLOT_BAD || was->state == SLOT_REVERTED) && !recovers;
+    bool unsteady = c.crashes >= BOOT_SAFE_CRASHES || c.unwell >= BOOT_SAFE_UNWELL;
+    CHECK(c.mode == (unsteady || last_resort ? BOOT_SAFE : BOOT_NORMAL));
     if (was->state == SLOT_TRYING) {
         check_trying(in, &c);
     } else if (was->state == SLOT_CONFIRMED) {
-        CHECK(c.action == CHOOSE_START && !c.changed);
+        CHECK(c.action == CHOOSE_START && c.changed == c.leave);
+        CHECK(same_record(&c.record, was));
     } else {
-        CHECK(c.action == CHOOSE_START && c.changed && c.record.state == SLOT_TRYING);
-        CHECK(c.record.tries == 1 && c.record.power_ons == 0);
+        CHECK(c.action == CHOOSE_START && c.changed && c.record.reason == SLOT_REASON_NONE);
+        CHECK(c.record.state == (recovers ? SLOT_CONFIRMED : SLOT_TRYING));
+        CHECK(c.record.tries == !recovers && c.record.power_ons == 0);
     }
     starts += c.action == CHOOSE_START;
 }
@@ -147,7 +175,8 @@ static struct slot_record record(uint8_t state, uint8_t tries, uint8_t power_ons
     return (struct slot_record){.state = state,
                                 .tries = tries,
                                 .power_ons = power_ons,
-                                .flags = state & 1,
+                                .flags = tries & 1, // any value goes with any state
+                                .reason = power_ons % 11,
                                 .reverts = power_ons,
                                 .counter = 7 + sequence,
                                 .digest = {state, 1, 2, 3},
@@ -155,16 +184,19 @@ static struct slot_record record(uint8_t state, uint8_t tries, uint8_t power_ons
 }
 
 static void with_resets(struct choose_in *in) {
-    static const uint8_t crashes[] = {0, 1, 2, 3, 254, 255};
+    static const uint8_t rows[][2] = {{0, 0}, {2, 2},  {3, 3},  {2, 9},  {2, 10},    {5, 5},
+                                      {6, 6}, {5, 19}, {5, 20}, {0, 25}, {254, 254}, {255, 255}};
     for (in->reset = 0; in->reset < RESETS; in->reset++) {
         for (int last = -1; last < SLOT_COUNT; last++) {
-            for (unsigned i = 0; i < sizeof(crashes); i++) {
-                in->last = (struct boot_record){
-                    .count = last < 0 ? 0 : 9, .slot = (uint8_t)last, .crashes = crashes[i]};
+            for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                in->last = (struct boot_record){.count = last < 0 ? 0 : 9,
+                                                .slot = (uint8_t)last,
+                                                .crashes = rows[i][0],
+                                                .unwell = rows[i][1]};
                 check_choice(in);
+                check_ends(*in);
             }
         }
-        check_ends(*in);
     }
 }
 

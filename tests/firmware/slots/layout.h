@@ -3,4 +3,4 @@
 // simulated geometries.
 #pragma once
 
-enum { LAYOUT_PROGRAM_BYTES = 512 };
+enum { LAYOUT_PROGRAM_BYTES = 512, LAYOUT_ERASE_MS_MAX = 100 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hal/flash.c
+// sources: hal/flash.c tests/firmware/slots/no_watchdog.c
 // components: slots
 // include: tests/firmware/slots
 // Golden vectors of what lies in flash: boot_params, identity, trust copies, keysets, journals.

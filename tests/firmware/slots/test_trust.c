@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small reader of keysets in force (trust.c) beside the strict one that accepts them
 // (keyset.c): the same result for whatever is accepted, and never astray, whatever it is given.
-// sources: firmware/slots/*.c hal/flash.c
+// sources: firmware/slots/*.c hal/flash.c tests/firmware/slots/no_watchdog.c
 // include: firmware/slots firmware/slots/include tests/firmware/slots
 #include "check.h"
 #include "slots/trust.h"

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from hashlib import sha256
 from zlib import crc32
 
 from unitool.formats import flash, p256, records
 from unitool.formats.flash import BootParams, Identity, Policy
-from unitool.formats.journal import Journal
+from unitool.formats.journal import Journal, Record
 
 from generator import common as c
 from generator.common import Writer
@@ -219,6 +220,18 @@ def _write_kinds(w: Writer) -> None:
     kinds.append(records.Generation(generation=c.GENERATION))
     kinds.append(records.Wear(budget=15, hours=7, highest=bytes.fromhex("0104000007000000")))
     _journal(w, "kinds", kinds, _slot(records.SlotState.EMPTY), key=1)
+    later = _fresh()
+    later.append(_boot(1))
+    later.append(records.Floor(counter=5, cid=c.CID))
+    at = later.end(0) - 1
+    plain = Record.decode(later.place(0, at))
+    assert plain is not None
+    newer = replace(plain, version=2, payload=plain.payload[:20] + b"a field more")
+    later.sectors[0][at * 64 : (at + 1) * 64] = newer.encode()
+    _journal(w, "later_version", later, _boot(2))
+    while later.end(0) < later.places:
+        later.append(_boot(3))
+    _journal(w, "later_version_full", later, _boot(4))
     for name, kind in (("unknown_critical", 0xF0), ("unknown_skipped", 0x70)):
         unknown = _fresh()
         unknown.append(_boot(1))

@@ -126,6 +126,14 @@ def _write_keysets(w: Writer) -> None:
     known = cbor.encode(items | {64: "skipped", 1000: [1, {2: b"3"}]})  # type: ignore[operator]
     signed = statement(cose.Type.KEYSET, known, c.ROOT)
     w.add("keyset", "good_unknown_64", expect="OK", by_spare=0, epoch=1, floor=0, signed=signed)
+    known_keys = items[4]  # type: ignore[index,call-overload]
+    for name, key in (
+        ("good_role_unknown", {1: 257, 2: -7, 3: bytes(64)}),
+        ("good_alg_unknown", {1: 1, 2: -49, 3: bytes(96)}),
+    ):
+        more = cbor.encode(items | {4: [key, *known_keys]})  # type: ignore[operator]
+        signed = statement(cose.Type.KEYSET, more, c.ROOT)
+        w.add("keyset", name, expect="OK", by_spare=0, epoch=1, floor=0, signed=signed)
 
 
 def _write_bad_keysets(w: Writer) -> None:
@@ -158,7 +166,6 @@ def _write_bad_keysets(w: Writer) -> None:
     good = make_keyset().encode()
     kid = p256.kid(p256.public(c.ROOT))
     for name, code, header in (
-        ("role_unknown", no, None),
         ("header_alg_unknown", no, {1: -35}),
         ("header_typ_manifest", fmt, {16: 65004}),
         ("header_version_2", no, {cose.VERSION_LABEL: 2}),
@@ -167,8 +174,7 @@ def _write_bad_keysets(w: Writer) -> None:
         ("header_kid_short", fmt, {4: kid[:7]}),
         ("header_extra_label", fmt, {3: 0}),
     ):
-        payload = good if header else cbor.encode(items | {4: [keys[0] | {1: 4}]})
-        bad[name] = (code, statement(typ, payload, c.ROOT, header=header or {}))
+        bad[name] = (code, statement(typ, good, c.ROOT, header=header))
     bad["unprotected_header"] = (fmt, statement(typ, good, c.ROOT, unprotected={4: kid}))
     signed = make_keyset().sign(c.ROOT)
     bad["tagged"] = (fmt, b"\xd2" + signed)

@@ -163,8 +163,7 @@ class Journal:
         """Return the latest record of each (type, component, key)."""
         if self.active is None:
             return {}
-        counting = self.records(self.active)
-        return {record.about: record for record in counting if record.version == VERSION}
+        return {record.about: record for record in self.records(self.active)}
 
     def slot(self, slot: int, component: int = 0) -> Slot | None:
         """Return what is known of a slot."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from unitool.formats import cbor, cose, image
-from unitool.formats.reasons import MalformedError, SignatureError, UnsupportedError
+from unitool.formats.reasons import MalformedError, SignatureError
 
 KEYS_MAX = 8
 URL_BYTES_MAX = 128
@@ -92,7 +92,7 @@ def decode(payload: bytes) -> Keyset:
         vid=fields.take(1, cbor.bstr(16)),
         fleet=fields.take(2, cbor.bstr(16)),
         epoch=fields.take(3, cbor.uint),
-        keys=fields.take(4, cbor.array(_key, 1, KEYS_MAX)),
+        keys=tuple(key for key in fields.take(4, cbor.array(_key, 1, KEYS_MAX)) if key),
         floors=fields.take(5, _floors),
     )
     fields.done()
@@ -101,29 +101,27 @@ def decode(payload: bytes) -> Keyset:
     return keyset
 
 
-def _key(item: cbor.Item, what: str) -> Key:
+def _key(item: cbor.Item, what: str) -> Key | None:
+    """Read a key; None if its role or algorithm is not known here: others may use it."""
     fields = cbor.Fields(item, what)
     role = fields.take(1, cbor.uint)
     alg = fields.take(2, _alg)
-    key = Key(
-        role=_role(role, what),
-        alg=alg,
-        key=fields.take(3, cbor.bstr(_KEY_BYTES[alg])),
-        url=fields.maybe(4, cbor.text(URL_BYTES_MAX)),
-    )
+    known = role in set(Role) and alg in _KEY_BYTES
+    key = fields.take(3, cbor.bstr(_KEY_BYTES[alg]) if known else _any_key)
+    url = fields.maybe(4, cbor.text(URL_BYTES_MAX))
     fields.done()
-    return key
-
-
-def _role(role: int, what: str) -> Role:
-    if role not in set(Role):
-        raise UnsupportedError(f"{what}: role {role}")
-    return Role(role)
+    return Key(role=Role(role), alg=alg, key=key, url=url) if known else None
 
 
 def _alg(item: cbor.Item, what: str) -> int:
-    if not isinstance(item, int) or item not in _KEY_BYTES:
-        raise UnsupportedError(f"{what}: algorithm {item!r}")
+    if not isinstance(item, int) or isinstance(item, bool):
+        raise MalformedError(f"{what} is not a number")
+    return item
+
+
+def _any_key(item: cbor.Item, what: str) -> bytes:
+    if not isinstance(item, bytes):
+        raise MalformedError(f"{what} is not a byte string")
     return item
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import ClassVar, Self
 
-from construct import Bytes, Const, ConstructError, Int8ul, Int16ul, Int32ul, Struct
+from construct import Bytes, Const, ConstructError, Int8ul, Int16ul, Int32ul, Padding, Struct
 
 from unitool.formats.reasons import MalformedError
 from unitool.formats.version import Version
@@ -55,13 +55,11 @@ class Payload:
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
-        """Read a payload of 52 bytes."""
+        """Read a payload of 52 bytes. What a later version put behind our fields is passed over."""
         try:
             found = cls.FORM.parse(payload)
         except ConstructError as error:
             raise MalformedError(f"journal {cls.__name__}: {str(error).splitlines()[-1]}") from None
-        if any(payload[cls.FORM.sizeof() :]):
-            raise MalformedError(f"journal {cls.__name__}: bytes behind the payload")
         return cls(**{f.name: found[f.name] for f in fields(cls)})  # type: ignore[arg-type]
 
 
@@ -87,12 +85,13 @@ class Boot(Payload):
         "slot" / Int8ul,
         "reset_reason" / Int8ul,
         "crashes" / Int8ul,
-        Const(b"\0"),
+        "unwell" / Int8ul,
     )
     count: int
     slot: int
     reset_reason: int
-    crashes: int = 0
+    crashes: int = 0  # by watchdog or panic, in a row
+    unwell: int = 0  # starts in a row that ended before the image was well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +106,7 @@ class Slot(Payload):
         "flags" / Int8ul,
         "reason" / Int16ul,
         "reverts" / Int8ul,
-        Const(b"\0"),
+        Padding(1),
         "offset" / Int32ul,
         "counter" / Int32ul,
         "digest" / Bytes(32),
@@ -139,10 +138,11 @@ class Keyset(Payload):
 
     TYPE: ClassVar[int] = 0x85
     FORM: ClassVar[Struct] = Struct(
-        "epoch" / Int32ul, "copy" / Int8ul, Const(bytes(3)), "digest" / Bytes(32)
+        "epoch" / Int32ul, "copy" / Int8ul, "root" / Int8ul, Padding(2), "digest" / Bytes(32)
     )
     epoch: int
     copy: int
+    root: int = 0  # 1: the spare root signed it
     digest: bytes
 
 
@@ -161,7 +161,7 @@ class Wear(Payload):
 
     TYPE: ClassVar[int] = 0x07
     FORM: ClassVar[Struct] = Struct(
-        "budget" / Int8ul, "hours" / Int8ul, Const(bytes(2)), "highest" / Bytes(8)
+        "budget" / Int8ul, "hours" / Int8ul, Padding(2), "highest" / Bytes(8)
     )
     budget: int
     hours: int = 0  # of uptime, towards one more

@@ -53,21 +53,22 @@ struct boot_record {
     uint32_t count;
     uint8_t slot;
     uint8_t reset_reason; // enum reset_reason
-    uint8_t crashes;      // in a row
+    uint8_t crashes;      // by watchdog or panic, in a row
+    uint8_t unwell;       // starts in a row that crashed or reset themselves before they were well
 };
 
 // A slot without a record reads as SLOT_UNKNOWN, all else zero. ERR_RANGE: no such slot.
 int slot_get(const struct journal *j, int slot, struct slot_record *out);
 int slot_put(struct journal *j, int slot, const struct slot_record *record);
 
-// Why a slot is bad when slot_check() gave `err`.
+// Why an image that arrived is bad when slot_check() gave `err`.
 enum slot_reason slot_reason_of(int err);
 
 // ERR_NOT_FOUND: never started.
 int boot_record_get(const struct journal *j, struct boot_record *out);
 int boot_record_put(struct journal *j, const struct boot_record *record);
 
-// The image ran long enough to be called well: crashes in a row start again at 0.
+// The image ran long enough to be called well: what is counted in a row starts again at 0.
 int boot_record_healthy(struct journal *j);
 
 // The journal's floor for this CID, 0 if it has none.
