@@ -65,5 +65,6 @@ _Noreturn void hal_main(const struct handover *handover) {
 }
 
 _Noreturn void os_reset(enum reset_reason reason) {
+    ASSERT(reason == RESET_SOFTWARE);
     hal_reset(reason);
 }

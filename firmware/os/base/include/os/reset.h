@@ -6,7 +6,8 @@
 
 C_BEGIN
 
-// Reset the board at once, telling the bootloader why. Nothing is flushed.
+// Reset the board at once, telling the bootloader why: RESET_SOFTWARE. The other reasons belong to
+// those who make them true (RESET_UPDATE starts an image that nobody ordered). Nothing is flushed.
 NORETURN void os_reset(enum reset_reason reason);
 
 C_END
