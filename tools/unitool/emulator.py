@@ -95,7 +95,8 @@ class Emulator:
                 return
             self._join()
             if _PORT_TAKEN not in self._died.message or attempt == _PORT_ATTEMPTS - 1:
-                raise self._died
+                died, self._died = self._died, None  # told once: it is off now
+                raise died
             self._ports = {guest: _free_port() for guest in self._ports}
 
     def power_off(self) -> None:
