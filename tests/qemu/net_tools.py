@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 TIMEOUT_S = 20.0
+
+# QEMU listens at a forwarded port with a backlog of one: of connections that come faster than it
+# accepts, the host's kernel delays some for a second and resets others.
+ACCEPT_S = 0.01
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,9 @@ class Client:
     """One connection to a forwarded port."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+        with _one_at_a_time:
+            self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+            time.sleep(ACCEPT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
 
