@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fleet import Backend, Unit, Version, Versions
+from fleet import Backend, Unit, UnitMaker, Version, Versions
 from unitool import boards
 from unitool.boards import Board
 
@@ -22,8 +22,6 @@ from tests.ota_server.server_process import ServerProcess
 
 _CHOSEN = os.environ.get("BOARDS", "").replace(",", " ").split()
 _BOARDS = [b for b in boards.all_boards() if b.emulator and (not _CHOSEN or b.name in _CHOSEN)]
-
-UnitMaker = Callable[..., Unit]
 
 
 @pytest.fixture(params=_BOARDS, ids=lambda board: board.name)

@@ -214,6 +214,9 @@ class Unit:
         return self.emulator.console.log[-3000:]
 
 
+UnitMaker = Callable[..., Unit]
+
+
 def wait_for(
     ask: Callable[[], T | None],
     what: str,

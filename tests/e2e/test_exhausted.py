@@ -9,8 +9,7 @@ from contextlib import suppress
 from threading import Thread
 
 import pytest
-from conftest import UnitMaker
-from fleet import Backend, Versions, wait_for
+from fleet import Backend, UnitMaker, Versions, wait_for
 from unitool.boards import Board
 
 # Connects again and again, sends without end, and never takes what it is sent.

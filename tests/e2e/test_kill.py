@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import UnitMaker
 from debugger import StoppingEmulator, address_of, stop_at
-from fleet import Backend, Unit, Versions
+from fleet import Backend, Unit, UnitMaker, Versions
 from unitool.boards import Board
 
 TIMES = 5

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import UnitMaker
-from fleet import Backend, Unit, Versions, wait_for
+from fleet import Backend, Unit, UnitMaker, Versions, wait_for
 from middle import Middle, Reply
 from unitool.boards import Board
 from unitool.formats import p256

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from conftest import UnitMaker
-from fleet import CRASH, Backend, Unit, Versions
+from fleet import CRASH, Backend, Unit, UnitMaker, Versions
 from unitool.boards import Board
 
 
