@@ -35,9 +35,9 @@ enum { HANDOVER_MAGIC = 0x4F485455 }; // "UTHO"
 
 enum boot_mode { BOOT_NORMAL = 0, BOOT_SAFE = 1 };
 
-// What the bootloader hands to the image; r0/a0 points to it (entry ABI). A later version only gives
-// meaning to what is reserved here, and an image takes any version from 1 on: bootloaders and images
-// are older and newer than each other.
+// What the bootloader hands to the image; r0/a0 points to it (entry ABI). A later version only
+// gives meaning to what is reserved here, and an image takes any version from 1 on: bootloaders and
+// images are older and newer than each other.
 struct handover {
     uint32_t magic;
     uint16_t size;         // 112
