@@ -147,6 +147,39 @@ static void trust(const struct vector *v) {
     CHECK(err < 0 || found.epoch == 2);
 }
 
+// Which keyset counts: by root and epoch, from either copy, boot_params' only if it reaches them.
+static int load_recorded(uint32_t epoch, uint8_t root, int holder, struct keyset *found) {
+    static const struct journal_id id = {.type = JOURNAL_KEYSET};
+    static uint8_t buffer[TRUST_BUFFER_BYTES];
+    uint8_t payload[40] = {(uint8_t)epoch, [4] = 1, root}; // copy 1 is named
+    struct journal j;
+    struct vector v = {0};
+    make_flash(4096, 8, 0xFF);
+    vector_load(&v, "trust", "unit_1");
+    sha256(buffer, vector_hex(&v, "keyset", buffer, sizeof(buffer)), payload + 8);
+    if (holder >= 0) {
+        vector_hex(&v, "copy", cells + layout.trust[holder].offset, layout.trust[holder].size);
+    }
+    free(v.text);
+    CHECK_EQUAL(journal_open(&j, &layout, JOURNAL_AT_BOOT), 0);
+    CHECK_EQUAL(journal_append(&j, id, payload, sizeof(payload)), 0);
+    return trust_load(found, buffer, &layout, &j, &good_params);
+}
+
+static void recorded_keysets(void) {
+    struct keyset found;
+    check_context = "recorded keysets";
+    for (int holder = 0; holder < 2; holder++) {
+        CHECK_EQUAL(load_recorded(2, 0, holder, &found), 0);
+        CHECK_EQUAL(found.epoch, 2);
+    }
+    CHECK_EQUAL(load_recorded(2, 1, 1, &found), ERR_NOT_FOUND);  // not signed by the spare
+    CHECK_EQUAL(load_recorded(2, 0, -1, &found), ERR_NOT_FOUND); // boot_params' is epoch 1
+    CHECK_EQUAL(load_recorded(1, 1, -1, &found), ERR_NOT_FOUND); // equal epoch, lower root
+    CHECK_EQUAL(load_recorded(1, 0, -1, &found), 0);
+    CHECK_EQUAL(found.epoch, 1);
+}
+
 static void check_state(const struct vector *v, const struct journal *j) {
     const char *line;
     for (int i = 0; (line = vector_find(v, "state", i)) != NULL; i++) {
@@ -222,6 +255,7 @@ int main(void) {
     free(v.text);
     CHECK(boot_params_read(&good_params, block) == 0);
     CHECK(vector_each("keyset", keyset) > 20);
+    recorded_keysets();
     CHECK(vector_each("trust", trust) > 5);
     CHECK(vector_each("journal", journal) > 10);
     return 0;
