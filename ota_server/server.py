@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -122,7 +123,8 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None)  # its own text repeats the address
+        reason = os.strerror(number) if number else str(error)
         raise ServerError(
             f"cannot listen on {host}:{port}: {reason}", hint=f"choose another: {option}"
         ) from None

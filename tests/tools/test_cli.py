@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from unitool import cli, paths
 
 UNITOOL = str(Path(sys.executable).parent / "unitool")
 
@@ -54,3 +57,48 @@ def test_new_refuses_names_that_cannot_be(tmp_path: Path, name: str) -> None:
     done = _run("new", name, cwd=tmp_path)
     assert done.returncode == 2
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_what_a_disk_refuses_is_a_sentence_and_a_hint(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "build/x.bin")
+
+    monkeypatch.setattr(cli.command, "main", refused)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    assert f"build/x.bin: {os.strerror(number)}" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_part(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(OSError):
+        paths.replace(tmp_path / "there", b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["there"]
+
+
+def test_monitor_names_a_board_that_is_not_there(tmp_path: Path) -> None:
+    done = _run("monitor", "-b", "nonesuch", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no board is called 'nonesuch'" in done.stderr
+    off = _run("monitor", "-b", "virt-rv32", "--no-reconnect", cwd=tmp_path)
+    assert off.returncode == 1
+    assert "unitool run -b virt-rv32" in off.stderr
+
+
+def test_inspect_writes_nothing_into_a_folder(tmp_path: Path) -> None:
+    for words in (["-b", "virt-rv32"], []):
+        done = _run("inspect", str(tmp_path), *words)
+        assert done.returncode == 2
+        assert "hint:" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_does_not_ignore_a_root_without_a_keyset(tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(b"x")
+    done = _run("verify", "image", "--root", "root.pem", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--keyset" in done.stderr

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from unitool import __version__, output
 from unitool.errors import UnitoolError, UsageError
 
+# What a machine refuses and its user can mend; any other OSError is a bug and keeps its traceback.
+_REFUSED = {
+    errno.ENOSPC: "make room and try again",
+    errno.EDQUOT: "make room and try again",
+    errno.EROFS: "name another place to write to, or make this one writable",
+    errno.EACCES: "run it as the owner, or make it accessible",
+    errno.EPERM: "run it as the owner, or make it accessible",
+    errno.EIO: "look after this disk",
+}
 _COMMANDS = Path(__file__).parent / "commands"
 
 
@@ -39,7 +50,7 @@ class _Lazy(click.Group):
 def command(verbose: bool, as_json: bool) -> None:
     """Build, sign, flash, watch and update firmware for connected ARM and RISC-V devices.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    Exit codes: 0 done, 1 failed, 2 wrong usage. -v and --json may also stand behind the command.
     """
     output.configure(verbose=verbose, as_json=as_json)
 
@@ -49,13 +60,23 @@ def main() -> None:
     try:
         command.main(args=_globals_first(sys.argv[1:]), prog_name="unitool")
     except UnitoolError as error:
-        click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
-        if error.hint:
-            click.echo(click.style("  hint: ", fg="cyan") + error.hint, err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        _fail(error)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        path = error.filename2 or error.filename
+        where = f"{path}: " if path else ""
+        _fail(UnitoolError(f"{where}{error.strerror}", _REFUSED[error.errno]))
+
+
+def _fail(error: UnitoolError) -> NoReturn:
+    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+    if error.hint:
+        click.echo(click.style("  hint: ", fg="cyan") + error.hint, err=True)
+    sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
 def _globals_first(arguments: list[str]) -> list[str]:

@@ -11,14 +11,15 @@ from unitool.errors import UsageError
 from unitool.formats import flash, image, records
 from unitool.formats.journal import Journal, Record
 from unitool.inspecting import Facts, image_facts, or_reason, params_facts, statement_facts
-from unitool.state import State
+from unitool.state import State, emulator_of
 from unitool.verify import canonical
 
 
 def state_facts(board: Board, folder: Path) -> Facts:
     """Return what lies in an emulated board's flash: who it is, whom it trusts, journal, slots."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no state folder", "unitool run makes one")
+    files = emulator_of(board).flash_files
+    if not all((folder / name).is_file() for name in files):
+        raise UsageError(f"{folder} holds no state of {board.name}", "unitool run makes one")
     state = State(board, folder)
     journal = _journal(state)
     boot = state.read_boot()

@@ -164,35 +164,42 @@ def generate(
     folder: Path, vid: bytes, *, fleet: bytes | None = None, url: str | None = None
 ) -> KeyFolder:
     """Make all four keys and the first keyset, all at once; never touches what is there."""
-    there = sorted(path.name for path in folder.glob("*"))
-    if there:
-        raise _taken(folder, there)
+    if any(folder.glob("*")):
+        raise _taken(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".keys-", dir=folder.parent))
+    try:
+        _fill(partial, vid, fleet or secrets.token_bytes(FLEET_BYTES), url)
+    except OSError:
+        shutil.rmtree(partial)
+        raise
+    try:
+        partial.rename(folder)
+    except OSError:  # somebody else was faster
+        shutil.rmtree(partial)
+        raise _taken(folder) from None
+    return KeyFolder(folder)
+
+
+def _fill(partial: Path, vid: bytes, fleet: bytes, url: str | None) -> None:
     (partial / ".gitignore").write_text("*\n")
     for name in NAMES:
         _save(partial, name, ec.generate_private_key(ec.SECP256R1()))
     made = KeyFolder(partial)
     first = Keyset(
         vid=vid,
-        fleet=fleet or secrets.token_bytes(FLEET_BYTES),
+        fleet=fleet,
         epoch=1,
         keys=made._keys(url),
         floors={},
     )
     _write(partial / KEYSET_FILE, first.sign(made.private("root")), 0o644)
-    try:
-        partial.rename(folder)
-    except OSError:  # somebody else was faster
-        shutil.rmtree(partial)
-        raise _taken(folder, sorted(path.name for path in folder.glob("*"))) from None
-    return KeyFolder(folder)
 
 
-def _taken(folder: Path, names: list[str]) -> SigningError:
+def _taken(folder: Path) -> SigningError:
     return SigningError(
-        f"{folder} already holds {', '.join(names)}",
-        "devices trust those keys: move them away yourself if they are not needed",
+        f"{folder} is not empty, and keys are never overwritten",
+        "devices may trust those: unitool keygen --help says which of them go offline",
     )
 
 

@@ -96,6 +96,10 @@ class UnixPort:
         self._socket.close()
 
 
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
 @dataclass(kw_only=True)
 class Monitor:
     """One session at a console."""
@@ -108,6 +112,7 @@ class Monitor:
     log_name: Path = Path("unitool-monitor.log")
     reconnect: bool = True
     echo: bool = False
+    absent: str = "Plug it in, or choose another with --port"
     write: Callable[[str], None] = field(default=lambda text: _to_terminal(text))
     _line: str = ""
     _in_menu: bool = False
@@ -139,10 +144,12 @@ class Monitor:
             except (OSError, serial.SerialException) as error:
                 if not self.reconnect:
                     raise UnitoolError(
-                        f"cannot open {self.name} ({error})", "unitool devices, or --port"
+                        f"cannot open {self.name}: {_why(error)}", self.absent
                     ) from None
                 if not complained:
-                    self._note(f"{self.name} is not there ({error}); waiting, Ctrl-] leaves")
+                    self._note(
+                        f"{self.name} is not there: {_why(error)}. {self.absent}. Ctrl-] leaves"
+                    )
                     complained = True
             if until() or self._read_keys(keys, 0.3) == LEAVE:
                 return None

@@ -24,7 +24,11 @@ def cache() -> Path:
 def replace(path: Path, data: bytes) -> None:
     """Write a file in one step: who reads it meanwhile, or writes it too, sees one or the other."""
     descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o644)
-        file.write(data)
-    Path(partial).replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(data)
+        Path(partial).replace(path)
+    except OSError:
+        Path(partial).unlink()
+        raise

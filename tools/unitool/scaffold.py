@@ -32,10 +32,19 @@ def create(folder: Path, *, board: str, boards: list[str]) -> list[Path]:
         "boards": ", ".join(boards),
         "checkout": str(paths.checkout()),
     }
-    written = []
+    written: list[Path] = []
+    try:
+        _fill(folder, facts, written)
+    except OSError:  # all or nothing
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return written
+
+
+def _fill(folder: Path, facts: dict[str, str], written: list[Path]) -> None:
     for source in sorted(p for p in _TEMPLATE.rglob("*") if p.is_file()):
         target = folder / source.relative_to(_TEMPLATE)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(string.Template(source.read_text()).substitute(facts))
         written.append(target)
-    return written
+        target.write_text(string.Template(source.read_text()).substitute(facts))

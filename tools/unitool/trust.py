@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unitool import keys
-from unitool.errors import SigningError
+from unitool.errors import SigningError, UsageError
 from unitool.formats import keyset
 from unitool.formats.keyset import Keyset
 
@@ -31,6 +31,8 @@ def resolve(
     development: bool = False,
 ) -> Trust:
     """Return whom to trust; SigningError if nothing says so."""
+    if roots and keyset_file is None:
+        raise UsageError("--root says who must have signed a keyset", "give --keyset FILE too")
     if key_files:
         public = tuple(keys.load_public(path) for path in key_files)
         return Trust(image_keys=public, source=", ".join(map(str, key_files)))

@@ -55,7 +55,7 @@ def show(device: str, data: Path, url: str | None) -> None:
     facts = connect(data, url).get(f"/devices/{device}")
     output.emit(facts)
     output.say(f"device {facts['id']}: {facts['standing']}")
-    output.say(f"last heard {_ago(facts['heard_s_ago'])}; starts {facts['boot_count']}")
+    output.say(f"last heard {_ago(facts['heard_s_ago'])}; starts {facts['boot_count'] or 0}")
     status = facts["status"]
     for slot in status.get("slots", ()):
         _show_slot(slot, runs=slot["slot"] == status["running"])

@@ -9,6 +9,7 @@ import click
 
 from unitool import apps, boards, flashing, options, output, signing
 from unitool.errors import UsageError
+from unitool.state import State
 
 
 @click.command()
@@ -51,7 +52,10 @@ def command(
         f"slot {flashing.SLOT_NAMES[done.slot]} of {board.name}: {path.name} {done.version}, "
         f"{done.size:,} bytes, confirmed"
     )
-    output.say(f"next: unitool run -b {board.name} --no-build")
+    if flashing.boot_params(State(board, state or out / "state")) is None:
+        output.say(f"next: unitool provision -b {board.name}; it has no bootloader yet")
+    else:
+        output.say(f"next: unitool run -b {board.name} --no-build")
     output.emit(
         {
             "board": board.name,

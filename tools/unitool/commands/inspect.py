@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from unitool import boards, inspecting, inspecting_state, options, output
+from unitool.errors import UsageError
 
 _LINE = 200
 
@@ -24,15 +25,17 @@ _LINE = 200
     "app_dir",
     default=".",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Application's folder, for its own boards.",
+    help="App's folder, for its own boards.",
 )
 @options.boards_dirs
 def command(path: Path, name: str | None, app_dir: Path, boards_dirs: tuple[Path, ...]) -> None:
     """Show what is in an image, bundle, keyset, manifest, bootloader or state folder."""
     if path.is_dir():
-        board = boards.load(
-            name or path.resolve().parent.name, (app_dir.resolve() / "boards", *boards_dirs)
-        )
+        extra = (app_dir.resolve() / "boards", *boards_dirs)
+        guess = path.resolve().parent.name
+        if name is None and guess not in {board.name for board in boards.all_boards(extra)}:
+            raise UsageError(f"{path} is no build/BOARD/state", "name its board with -b")
+        board = boards.load(name or guess, extra)
         facts = inspecting_state.state_facts(board, path)
     else:
         facts = inspecting.file_facts(path)

@@ -22,7 +22,7 @@ _ADVICE = (
 )
 
 
-@click.command()
+@click.command(epilog="\b\n" + "\n".join(f"{name:12} {advice}" for name, advice in _ADVICE))
 @options.app_folder
 @click.option("--vendor", help="Vendor's domain, where there is no app.toml.")
 @click.option("--url", help="Server's URL to put into the keyset.")

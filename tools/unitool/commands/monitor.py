@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from serial.tools import list_ports
 
-from unitool import monitor, output
+from unitool import boards, monitor, options, output
 from unitool.errors import UsageError
+from unitool.state import CONSOLE
 
 
 @click.command()
@@ -19,8 +20,15 @@ from unitool.errors import UsageError
 @click.option("--log", type=click.Path(path_type=Path), help="Append all output to this file.")
 @click.option("--no-reconnect", is_flag=True, help="End when the port is lost.")
 @click.option(
-    "-C", "--app", "folder", type=click.Path(path_type=Path), default=Path(), help="App's folder."
+    "-C",
+    "--app",
+    "folder",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=Path(),
+    help="App's folder.",
 )
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@options.boards_dirs
 def command(
     port: str | None,
     board: str | None,
@@ -29,10 +37,15 @@ def command(
     log: Path | None,
     no_reconnect: bool,
     folder: Path,
+    state: Path | None,
+    boards_dirs: tuple[Path, ...],
 ) -> None:
     """Show a board's console. Ctrl-] leaves, Ctrl-T opens the menu."""
+    absent = monitor.Monitor.absent
     if board:
-        path = folder / "build" / board / "state" / "console.sock"
+        boards.load(board, ((folder / "boards").resolve(), *boards_dirs))
+        path = (state or folder / "build" / board / "state") / CONSOLE
+        absent = f"Start it with: unitool run -b {board}"
         name = f"{board}'s console"
 
         def opener() -> monitor.Port:
@@ -54,6 +67,7 @@ def command(
             log=file,
             log_name=log or Path("unitool-monitor.log"),
             reconnect=not no_reconnect,
+            absent=absent,
         ).run()
 
 

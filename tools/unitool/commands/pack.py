@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unitool import keys, output, packing, signing
+from unitool import keys, output, packing, paths, signing
 from unitool.errors import UsageError
 from unitool.formats import image
 from unitool.formats.version import Version
@@ -25,7 +25,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "app_dir",
     default=".",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Application's folder.",
+    help="App's folder.",
 )
 @click.option("-o", "--out", type=_FILE, help="The bundle; default build/NAME-VERSION.uota.")
 @click.option("--key", "key_file", type=_FILE, help="Image key as PEM instead of keys/image.pem.")
@@ -63,7 +63,7 @@ def command(
     data = packing.pack(items, key, release, keyset)
     target = out or _default(app_dir, chosen[0], items[0].image)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
+    paths.replace(target, data)
     output.say(f"packed {len(items)} image(s) into {target}: {len(data):,} B")
     for path, item in zip(chosen, items, strict=True):
         extra = " with SBOM" if item.sbom else ""

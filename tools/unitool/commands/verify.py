@@ -29,6 +29,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--product", help="Demand this product (needs --vendor and --hw).")
 @click.option("--hw", help="Demand this hardware.")
 @click.option(
+    "-C",
     "--app",
     "app_dir",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
