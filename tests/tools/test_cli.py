@@ -102,3 +102,12 @@ def test_verify_does_not_ignore_a_root_without_a_keyset(tmp_path: Path) -> None:
     done = _run("verify", "image", "--root", "root.pem", cwd=tmp_path)
     assert done.returncode == 2
     assert "--keyset" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["build", "sign", "run", "flash", "size", "monitor"])
+def test_boards_of_another_folder_can_be_named_everywhere(tmp_path: Path, command: str) -> None:
+    """That is how porting.md says a project keeps boards of its own."""
+    (tmp_path / "app.toml").write_text("")
+    done = _run(command, "-b", "nonesuch", "--boards-dir", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no board is called 'nonesuch'" in done.stderr

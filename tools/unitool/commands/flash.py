@@ -23,6 +23,7 @@ from unitool.state import State
 @click.option("--slot", type=click.Choice(["A", "B"]), help="Instead of the one that runs.")
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
 @click.option("--force", is_flag=True, help="Write it even if the board will refuse to start it.")
+@options.boards_dirs
 def command(
     app_dir: Path,
     name: str,
@@ -30,9 +31,10 @@ def command(
     slot: str | None,
     state: Path | None,
     force: bool,
+    boards_dirs: tuple[Path, ...],
 ) -> None:
     """Write the signed image of APP_DIR into a slot of a board that is off, and confirm it."""
-    board = boards.load(name, (app_dir.resolve() / "boards",))
+    board = boards.load(name, (app_dir.resolve() / "boards", *boards_dirs))
     app = apps.load(app_dir)
     out = app.dir / "build" / board.name
     path = image or signing.signed_path(out, app.name)

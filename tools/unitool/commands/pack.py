@@ -60,6 +60,12 @@ def command(
     )
     keyset = folder.signed_keyset if with_keyset and folder else None
     items = [packing.load(path) for path in chosen]
+    versions = sorted({image.parse(item.image).version for item in items})
+    if not files and len(versions) > 1:
+        raise UsageError(
+            f"the signed images have several versions: {', '.join(map(str, versions))}",
+            "unitool sign makes them anew, or choose with -b",
+        )
     data = packing.pack(items, key, release, keyset)
     target = out or _default(app_dir, chosen[0], items[0].image)
     target.parent.mkdir(parents=True, exist_ok=True)

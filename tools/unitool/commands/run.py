@@ -30,6 +30,7 @@ HTTP = 80
 @click.option("--counter", default=0, help="Security counter of the image.", show_default=True)
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
 @click.option("--no-build", is_flag=True, help="Run what lies in the board's flash.")
+@options.boards_dirs
 def command(
     app_dir: Path,
     name: str | None,
@@ -42,9 +43,10 @@ def command(
     counter: int,
     state: Path | None,
     no_build: bool,
+    boards_dirs: tuple[Path, ...],
 ) -> None:
     """Build, sign and flash APP_DIR, and run it on an emulated board. Ctrl-] leaves."""
-    board = _choose(name, app_dir)
+    board = _choose(name, (app_dir.resolve() / "boards", *boards_dirs))
     app = apps.load(app_dir)
     folder = state or app.dir / "build" / board.name / "state"
     if not no_build:
@@ -65,8 +67,7 @@ def command(
         ).run(until=lambda: not emulator.running and port.drained)
 
 
-def _choose(name: str | None, app_dir: Path) -> Board:
-    extra = (app_dir.resolve() / "boards",)
+def _choose(name: str | None, extra: tuple[Path, ...]) -> Board:
     if name is not None:
         return boards.load(name, extra)
     found = [board for board in boards.all_boards(extra) if board.emulator is not None]

@@ -22,13 +22,20 @@ _DIFF_HEADER = ["part", "flash", "+/-", "RAM", "+/-"]
 @click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
 @click.option("--boot", is_flag=True, help="The bootloader instead of an application.")
 @click.option("--diff", metavar="REV", help="Compare with a git revision, such as HEAD.")
-def command(app_dir: Path, names: tuple[str, ...], boot: bool, diff: str | None) -> None:
+@options.boards_dirs
+def command(
+    app_dir: Path,
+    names: tuple[str, ...],
+    boot: bool,
+    diff: str | None,
+    boards_dirs: tuple[Path, ...],
+) -> None:
     """Show what takes flash, RAM and stack, and what a change costs.
 
     In the checkout itself: one line for each of its images. Code that was inlined counts for the
     function that took it in.
     """
-    extra = (app_dir.resolve() / "boards",)
+    extra = (app_dir.resolve() / "boards", *boards_dirs)
     found = [boards.load(n, extra) for n in names] or list(boards.all_boards(extra))
     all_images = not boot and app_dir.resolve() == paths.checkout()
     images = list(_images()) if all_images else [None if boot else app_dir]
