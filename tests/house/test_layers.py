@@ -29,7 +29,7 @@ OWNER = {name: "lib" for name in LIB} | {
     "gen": "generated",
 }
 MAY_INCLUDE = {
-    "firmware/lib": {"lib", "hal/err.h", "third-party"},
+    "firmware/lib": {"lib", "hal/err.h"},
     "firmware/slots": {"lib", "hal", "slots", "generated"},
     "firmware/boot": {"lib", "hal", "slots", "generated"},
     "firmware/os": {"lib", "hal", "os", "slots", "generated"},

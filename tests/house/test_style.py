@@ -61,7 +61,7 @@ def test_files_are_short() -> None:
     assert not long, "\n".join(long)
 
 
-def test_boot_path_is_one_sitting() -> None:
+def test_boot_folder_is_one_sitting() -> None:
     files = _tracked("firmware/boot/*.c", "firmware/boot/*.h")
     total = sum(len(path.read_text().splitlines()) for path in files)
     assert 0 < total < 1000, f"{total} lines"

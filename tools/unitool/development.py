@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from unitool import apps, build, flashing, keys, provisioning, signing
+from unitool import build, flashing, keys, provisioning, signing
 from unitool.boards import Board
 from unitool.build import Built
 from unitool.flashing import Flashed
@@ -50,8 +50,3 @@ def prepare(
     return Prepared(
         built=built, signed=signed, keys=folder, keys_made=made, device=device, flashed=flashed
     )
-
-
-def state_folder(app_dir: Path, board: Board) -> Path:
-    """Return where the files of an app's emulated board lie unless another place is named."""
-    return apps.load(app_dir).dir / "build" / board.name / "state"

@@ -66,7 +66,6 @@ enum plan_offer_verdict {
     OFFER_TAKE,    // download
     OFFER_RECHECK, // the image is in the other slot already: verify only
     OFFER_REFUSE,  // and report why
-    OFFER_COUNT,
 };
 
 struct plan_event {

@@ -19,16 +19,7 @@ uint64_t hal_timer_us(void);
 enum { HAL_IDLE_US_MAX = 600000 };
 void hal_idle_for(uint32_t us);
 
-// The same, until the clock reaches `until_us`; still at most HAL_IDLE_US_MAX.
-static inline void hal_idle_until(uint64_t until_us) {
-    uint64_t now_us = hal_timer_us();
-    if (now_us < until_us) {
-        uint64_t left_us = until_us - now_us;
-        hal_idle_for(left_us < HAL_IDLE_US_MAX ? (uint32_t)left_us : HAL_IDLE_US_MAX);
-    }
-}
-
-// Let interrupt line `line` (NVIC or PLIC number) end hal_idle_until. No handler runs.
+// Let interrupt line `line` (NVIC or PLIC number) end hal_idle_for. No handler runs.
 void hal_irq_wake(uint32_t line);
 
 C_END
