@@ -43,7 +43,10 @@ def symbol(elf: Path, name: str) -> int:
         table = ELFFile(file).get_section_by_name(".symtab")
         found = table.get_symbol_by_name(name) if isinstance(table, SymbolTableSection) else None
         if not found:
-            raise UnitoolError(f"{elf.name} has no symbol {name}")
+            raise UnitoolError(
+                f"{elf.name} has no symbol {name}",
+                f"{name} must be noinline, and reached, to be counted",
+            )
         return int(found[0]["st_value"]) & ~1
 
 
@@ -66,7 +69,10 @@ def start(board: Board, state: Path, elf: Path, scratch: Path) -> Start:
             if entered and len(later) > skipped:
                 return Start(cold=entered, first_byte=later[skipped] - entered)
             time.sleep(0.05)
-    raise UnitoolError(f"{board.name} did not start: {device.console.log[-500:]}")
+    raise UnitoolError(
+        f"{board.name} did not start: {device.console.log[-500:]}",
+        f"unitool run -b {board.name} shows its console from the start",
+    )
 
 
 def per_request(board: Board, state: Path, elf: Path, scratch: Path, requests: int = 60) -> int:

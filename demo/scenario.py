@@ -61,7 +61,10 @@ def cli(*words: object, cwd: Path | None = None, timeout_s: float = 300) -> Any:
         stdin=subprocess.DEVNULL,
     )
     if done.returncode:
-        raise UnitoolError(f"unitool {' '.join(map(str, words))} failed: {done.stderr.strip()}")
+        raise UnitoolError(
+            f"unitool {' '.join(map(str, words))} failed: {done.stderr.strip()}",
+            "the command's own hint stands above, if it gave one",
+        )
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
@@ -314,7 +317,9 @@ class Scenario:
             return wait_for(happened, timeout_s, what)
         except UnitoolError as error:
             tail = self.device.console.log[-1500:]
-            raise UnitoolError(f"{error.message}; the board's console ends:\n{tail}") from None
+            raise UnitoolError(
+                f"{error.message}; the board's console ends:\n{tail}", error.hint
+            ) from None
 
     def __enter__(self) -> Self:
         """Make keys and start the server."""
@@ -339,6 +344,9 @@ def wait_for(happened: Callable[[], bool], timeout_s: float, what: str) -> float
     start = time.monotonic()
     while not happened():
         if time.monotonic() - start > timeout_s:
-            raise UnitoolError(f"waited {timeout_s:g} s for {what}")
+            raise UnitoolError(
+                f"waited {timeout_s:g} s for {what}",
+                "a machine under load may need longer: try it with nothing else running",
+            )
         time.sleep(0.05)
     return time.monotonic() - start

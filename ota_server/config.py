@@ -46,7 +46,10 @@ class DataFolder:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise ServerError(f"cannot use the data folder {path}: {error.strerror}") from None
+            raise ServerError(
+                f"cannot use the data folder {path}: {error.strerror}",
+                hint="choose one that you may write to: unitool serve --data DIR",
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -106,7 +109,10 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError):
-        raise ServerError(f"{path} is not a readable private key (PKCS#8 PEM)") from None
+        raise ServerError(
+            f"{path} is not a readable private key (PKCS#8 PEM)",
+            hint="put the backup of this key there: devices know the server by it",
+        ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise ServerError(f"{path} is not a P-256 key", hint="unitool keygen makes one")
     return key

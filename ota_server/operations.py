@@ -88,7 +88,8 @@ class Operations:
         old = self.fleet.keysets.get(found.vid)
         if old is not None and old.epoch > found.epoch:
             raise ServerError(
-                f"keyset of epoch {found.epoch}, but epoch {old.epoch} is in use already"
+                f"keyset of epoch {found.epoch}, but epoch {old.epoch} is in use already",
+                hint="take the latest one; unitool keygen --renew-keyset makes the next",
             )
         await self.fleet.save(add_keyset(found.vid, found.epoch, statement))
         return self.fleet.take_keyset(statement)

@@ -90,7 +90,10 @@ class Store:
         try:
             found = self._prepare()
         except DatabaseError as error:
-            raise ServerError(f"cannot use {path}: {error.orig}") from None
+            raise ServerError(
+                f"cannot use {path}: {error.orig}",
+                hint="put a backup in its place, or choose another folder: --data DIR",
+            ) from None
         if found != schema.SCHEMA_VERSION:
             raise ServerError(
                 f"{path} was made by another version of unitool (schema {found})",

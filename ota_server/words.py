@@ -54,7 +54,7 @@ ERRORS = {
     20: "authentication",
 }
 
-# hal/arch.h, enum hal_fault_kind: the code of a crash.
+# hal/fault.h, enum hal_fault_kind: the code of a crash.
 FAULTS = {1: "processor fault", 2: "panic", 3: "assertion", 4: "watchdog"}
 
 # hal/retained.h, enum reset_reason.

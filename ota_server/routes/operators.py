@@ -32,6 +32,7 @@ log = logging.getLogger("ota_server")
 
 JSON_BYTES_MAX = 4 << 20  # a factory list of 100,000 ids
 REPORTS_SHOWN = 50
+_MANUAL = "docs/operating.md lists the requests and what they take"
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -196,7 +197,7 @@ class Api:
         """Take a factory's list of ids."""
         ids = (await _json(request)).get("ids")
         if not isinstance(ids, list):
-            raise FormatError("ids is not a list")
+            raise FormatError("ids is not a list", _MANUAL)
         return {"added": await self.operations.expect([_hex16(text, "device id") for text in ids])}
 
     async def token(self, request: Request) -> Any:
@@ -235,16 +236,16 @@ async def _json(request: Request) -> dict[str, Any]:
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        raise FormatError("the request is not JSON") from None
+        raise FormatError("the request is not JSON", _MANUAL) from None
     if not isinstance(found, dict):
-        raise FormatError("the request is not a JSON object")
+        raise FormatError("the request is not a JSON object", _MANUAL)
     return found
 
 
 def _uint(asked: dict[str, Any], name: str, default: int) -> int:
     value = asked.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 31:
-        raise FormatError(f"{name} is not a number from 0 up")
+        raise FormatError(f"{name} is not a number from 0 up", _MANUAL)
     return value
 
 
@@ -252,7 +253,9 @@ def _ranges(asked: object) -> tuple[Range, ...] | None:
     if asked is None:
         return None
     if not isinstance(asked, list) or not all(isinstance(p, list) and len(p) == 2 for p in asked):
-        raise FormatError("current is not a list of [lowest, highest] versions")
+        raise FormatError(
+            "current is not a list of [lowest, highest] versions", 'such as [["1.0.0", "1.4.2"]]'
+        )
     return ranges_from([[str(low), str(high)] for low, high in asked])
 
 
@@ -262,5 +265,7 @@ def _hex16(text: object, what: str) -> bytes:
     except ValueError:
         found = b""
     if len(found) != 16:
-        raise FormatError(f"{text!r} is not a {what} (32 hexadecimal digits)")
+        raise FormatError(
+            f"{text!r} is not a {what} (32 hexadecimal digits)", "unitool provision prints both"
+        )
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from unitool import boards
-from unitool.errors import BoardError
+from unitool.errors import BoardError, UsageError
 
 # name: (text in the good file, what replaces it, what the error says)
 BAD = {
@@ -166,7 +166,7 @@ def test_unequal_sectors_are_normal() -> None:
 
 
 def test_unknown_board_lists_what_there_is(tree: Path) -> None:
-    with pytest.raises(BoardError) as error:
+    with pytest.raises(UsageError) as error:
         boards.load("mps3")
     assert "mps2-an385, virt-rv32" in str(error.value.hint)
 

@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_replaced_leaves_no_part(tmp_path: Path) -> None:
 
 def test_monitor_names_a_board_that_is_not_there(tmp_path: Path) -> None:
     done = _run("monitor", "-b", "nonesuch", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no board is called 'nonesuch'" in done.stderr
     off = _run("monitor", "-b", "virt-rv32", "--no-reconnect", cwd=tmp_path)
     assert off.returncode == 1
@@ -109,5 +109,5 @@ def test_boards_of_another_folder_can_be_named_everywhere(tmp_path: Path, comman
     """That is how porting.md says a project keeps boards of its own."""
     (tmp_path / "app.toml").write_text("")
     done = _run(command, "-b", "nonesuch", "--boards-dir", str(tmp_path), cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no board is called 'nonesuch'" in done.stderr

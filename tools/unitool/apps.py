@@ -17,6 +17,11 @@ from unitool.formats.version import Version
 from unitool.strict_toml import Table
 
 STACK_MAIN_DEFAULT = 4096
+_KIND = strict_toml.Kind(
+    error=AppError,
+    manual="apps.md",
+    missing="unitool new NAME makes an application; -C DIR names its folder",
+)
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -42,6 +47,7 @@ class App:
     components: tuple[str, ...]
     params: Mapping[tuple[str, str], int]
     limits: Limits
+    hardware_access: bool  # its sources see hal's contracts; for tests of hardware, never released
 
     def hw_for(self, board: Board) -> str:
         """Return the hardware name that goes into the identity."""
@@ -63,11 +69,7 @@ class App:
 def load(folder: Path, found: Mapping[str, components.Component] | None = None) -> App:
     """Parse the app.toml in `folder`. AppError names file, key and reason."""
     known = components.catalog() if found is None else found
-    top = strict_toml.load(
-        folder / "app.toml",
-        AppError,
-        lambda: AppError(f"{folder} has no app.toml", "unitool new NAME makes an application"),
-    )
+    top = strict_toml.load(folder / "app.toml", _KIND)
     about = top.table("app")
     name = about.text("name")
     if not _NAME.fullmatch(name):
@@ -82,8 +84,9 @@ def load(folder: Path, found: Mapping[str, components.Component] | None = None) 
         components=_selected(top.table("components", optional=True), known),
         params=components.overrides_from(top.table("params", optional=True), known),
         limits=_limits(top.table("limits", optional=True)),
+        hardware_access=about.flag("hardware_access", False),
     )
-    about.finish("name, version, vendor, product, hw")
+    about.finish("name, version, vendor, product, hw, hardware_access")
     top.finish("app, components, params, limits")
     return app
 

@@ -19,7 +19,7 @@ from unitool.board_model import (
     Memory,
     Region,
 )
-from unitool.errors import BoardError
+from unitool.errors import BoardError, UsageError
 from unitool.strict_toml import Table
 
 __all__ = [
@@ -37,7 +37,10 @@ __all__ = [
     "read",
 ]
 
-RETAINED_BYTES_MIN = 1024  # hal/include/hal/retained.h
+RETAINED_BYTES_MIN = 1024  # hal/public/hal/retained.h
+_KIND = strict_toml.Kind(
+    error=BoardError, manual="porting.md", missing="unitool boards lists the boards that there are"
+)
 _PAGE = 4096  # slots lie a multiple of this apart: AUIPC and LUI count pages
 _ADDRESS_SPACE = 1 << 32
 # docs/flash.md: a record of identity; a whole keyset with its frame; the fewest journal records.
@@ -54,11 +57,12 @@ def all_boards(extra_dirs: Iterable[Path] = ()) -> tuple[Board, ...]:
 
 
 def load(name: str, extra_dirs: Iterable[Path] = ()) -> Board:
-    """Return the board called `name`. BoardError if there is none or its file is wrong."""
+    """Return the board called `name`. UsageError: there is none; BoardError: its file is wrong."""
     found = _folders(extra_dirs)
     if name not in found:
-        raise BoardError(
-            f"no board is called {name!r}", f"there are {', '.join(sorted(found)) or 'none'}"
+        raise UsageError(
+            f"no board is called {name!r}",
+            f"there are {', '.join(sorted(found))}; --boards-dir DIR adds those of a folder",
         )
     return read(found[name])
 
@@ -74,9 +78,7 @@ def _folders(extra_dirs: Iterable[Path]) -> dict[str, Path]:
 def read(folder: Path) -> Board:
     """Parse the board.toml in `folder`."""
     file = folder / "board.toml"
-    top = strict_toml.load(
-        file, BoardError, lambda: BoardError(f"{folder} has no board.toml", "unitool boards")
-    )
+    top = strict_toml.load(file, _KIND)
     about = top.table("board")
     flash = _flash(top.table("flash"))
     memory = _memory(top.table("memory"))

@@ -71,9 +71,12 @@ def build(app_dir: Path, board: Board, *, out: Path | None = None, werror: bool 
         shared=_shared_folder(board, selection, (tools, werror)),
         tools=tools,
         werror=werror,
+        hardware_access=app.hardware_access,
     )
+    if app.hardware_access:
+        output.warn(f"{app.name} reaches the hardware by itself: it is packed into no release")
     generated = {
-        "app.h": layout.app_h(app),
+        "app/app.h": layout.app_h(app),
         "init.c": layout.init_c(selection.order),
     }
     built = _make(image, app, app.limits.stack_main, generated, found)
@@ -85,7 +88,10 @@ def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -
     """Build the bootloader, without keys; files go to build/boot/<board>/ of the checkout."""
     found = components.catalog()
     if BOOT not in found:
-        raise BuildError("there is no component 'boot'")
+        raise BuildError(
+            f"there is no {paths.checkout() / 'firmware' / BOOT / 'component.toml'}",
+            "git status shows what is missing in this checkout of unitool",
+        )
     selection = components.resolve([BOOT], found, who="the bootloader")
     tools = toolchain.for_board(board, small=True)
     image = Image(
@@ -97,6 +103,7 @@ def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -
         shared=_shared_folder(board, selection, (tools, werror)),
         tools=tools,
         werror=werror,
+        hardware_access=False,
     )
     stack = found[BOOT].stack or apps.STACK_MAIN_DEFAULT
     built = _make(image, None, stack, {}, found)

@@ -13,11 +13,15 @@ from unitool.strict_toml import Table
 
 BASE = "os/base"  # part of every application
 SOURCE_PATTERNS = ("*.c", "*.S", "*.cpp")
+_LIST = "unitool components lists what there is"
 _KEYS = "summary, requires, exports, provides, interface, init, sources, include, stack"
 
 
 class ComponentError(UnitoolError):
     """A component.toml says something that cannot be."""
+
+
+_KIND = strict_toml.Kind(error=ComponentError, manual="components.md", missing=_LIST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +82,26 @@ def check_references(component: Component, found: Mapping[str, Component]) -> No
     file = component.dir / "component.toml"
     for other in component.requires:
         if other not in found:
-            raise ComponentError(f"{file}: component.requires: there is no component {other!r}")
+            raise ComponentError(
+                f"{file}: component.requires: there is no component {other!r}", _LIST
+            )
     for other in component.exports:
         if other not in component.requires:
-            raise ComponentError(f"{file}: component.exports: {other!r} is not in requires")
+            raise ComponentError(
+                f"{file}: component.exports: {other!r} is not in requires",
+                f'add "{other}" to requires as well',
+            )
     if component.provides is None:
         return
     if component.provides not in found or not found[component.provides].interface:
-        raise ComponentError(f"{file}: component.provides: {component.provides!r} is no interface")
+        raise ComponentError(
+            f"{file}: component.provides: {component.provides!r} is no interface", _LIST
+        )
 
 
 def read(folder: Path, root: Path) -> Component:
     """Parse the component.toml in `folder`; ids count from `root`."""
-    top = strict_toml.load(
-        folder / "component.toml",
-        ComponentError,
-        lambda: ComponentError(f"{folder} has no component.toml"),
-    )
+    top = strict_toml.load(folder / "component.toml", _KIND)
     about = top.table("component")
     component = Component(
         id=folder.relative_to(root).as_posix(),
@@ -163,22 +170,23 @@ class Selection:
     def includes(self, component: Component) -> tuple[Path, ...]:
         """Return the include folders for the component's own sources."""
         inside = [c for c in self.order if c.id in self._closure({component.id}, exports=False)]
-        return tuple(
-            folder
-            for c in inside
-            for folder in (c.public_include, *(c.dir / sub for sub in c.include))
-        )
+        folders = (f for c in inside for f in (c.public_include, *(c.dir / s for s in c.include)))
+        return tuple(folder for folder in folders if folder.is_dir())
 
     def third_party(self, component: Component) -> tuple[ThirdParty, ...]:
         """Return the third-party parts whose headers the component's sources see."""
         wanted = self._closure({component.id}, exports=False)
         return tuple(part for c in self.order if c.id in wanted for part in c.third_party)
 
-    def visible(self) -> tuple[Component, ...]:
-        """Return the components whose headers the app's own sources see."""
-        base = self._closure({BASE}, exports=False)
-        seen = self._closure(set(self.listed), exports=True) | base
-        return tuple(c for c in self.order if c.id in seen)
+    def library(self) -> tuple[Path, ...]:
+        """Return the public headers of lib: pure C, which hal may use as well."""
+        return tuple(c.public_include for c in self.order if c.id.startswith("lib/"))
+
+    def visible(self) -> tuple[Path, ...]:
+        """Return the include folders for the app's own sources."""
+        seen = self._closure(set(self.listed), exports=True)
+        folders = (c.public_include for c in self.order if c.id in seen)
+        return tuple(folder for folder in folders if folder.is_dir())
 
     def _closure(self, start: set[str], *, exports: bool) -> set[str]:
         by_id = {c.id: c for c in self.order}
@@ -228,13 +236,16 @@ def _check_interfaces(chosen: set[str], found: Mapping[str, Component], who: str
     for name in sorted(n for n in chosen if found[n].interface):
         having = sorted(c for c in chosen if found[c].provides == name)
         if len(having) > 1:
-            raise BuildError(f"{who} selects two implementations of {name}: {', '.join(having)}")
+            raise BuildError(
+                f"{who} selects two implementations of {name}: {', '.join(having)}",
+                f"take {' or '.join(map(how_to_list, having))} out of [components]",
+            )
         if not having:
             users = sorted(c for c in chosen if name in found[c].requires) or [who]
             could = sorted(c for c in found if found[c].provides == name)
             raise BuildError(
                 f"{users[0]} requires {name}, and {who} selects no implementation of it",
-                f"add {how_to_list(could[0])} to [components]" if could else None,
+                f"add {how_to_list(could[0])} to [components]" if could else _LIST,
             )
 
 
@@ -247,7 +258,10 @@ def _in_order(chosen: set[str], found: Mapping[str, Component]) -> tuple[Compone
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
             loop = " → ".join((*path[path.index(name) :], name))
-            raise ComponentError(f"components require each other: {loop}")
+            raise ComponentError(
+                f"components require each other: {loop}",
+                f"break the circle with an interface: {paths.manual('components.md')} says how",
+            )
         if name in done:
             return
         needs = [*found[name].requires]
@@ -263,6 +277,11 @@ def _in_order(chosen: set[str], found: Mapping[str, Component]) -> tuple[Compone
     return tuple(order)
 
 
+def is_listable(component_id: str) -> bool:
+    """Whether an app.toml can select the component: what boot and update share it cannot."""
+    return "/" in component_id
+
+
 def how_to_list(component_id: str, listed: Iterable[str] = ()) -> str:
     """Return the line of app.toml that selects a component beside those `listed` already.
 
@@ -272,9 +291,10 @@ def how_to_list(component_id: str, listed: Iterable[str] = ()) -> str:
     if parents[:1] == ["os"] and len(parents) == 2:
         return f'{parents[1]} = "{name}"'
     key = "/".join(parents)
+    bare = key if len(parents) == 1 else f'"{key}"'
     names = [c.rpartition("/")[2] for c in sorted(listed) if c.rpartition("/")[0] == key]
     quoted = ", ".join(f'"{n}"' for n in (*(n for n in names if n != "base"), name))
-    return f"{key} = [{quoted}]"
+    return f"{bare} = [{quoted}]"
 
 
 def overrides_from(table: Table, found: Mapping[str, Component]) -> dict[tuple[str, str], int]:

@@ -79,7 +79,7 @@ class Emulator:
     def power_on(self) -> None:
         """Start it cold. EmulatorError if it runs already, here or elsewhere, or cannot start."""
         if self._thread is not None:
-            raise EmulatorError(f"the {self.board.name} is already on")
+            raise EmulatorError(f"the {self.board.name} is already on", "switch it off first")
         self._check_boot()
         for attempt in range(_PORT_ATTEMPTS):
             self._died = None
@@ -114,7 +114,9 @@ class Emulator:
     def port(self, guest: int) -> int:
         """Return the port on 127.0.0.1 behind which the guest's TCP port `guest` is."""
         if guest not in self._ports:
-            raise EmulatorError(f"port {guest} of the guest is not forwarded")
+            raise EmulatorError(
+                f"port {guest} of the guest is not forwarded", f"unitool run --forward {guest}"
+            )
         return self._ports[guest]
 
     @property
@@ -130,7 +132,7 @@ class Emulator:
     def qmp(self, command: str, **arguments: object) -> Any:
         """Run a QMP command. EmulatorError if the board is off or QEMU refuses."""
         if self._qmp is None or not self.running:
-            raise self._failure() or EmulatorError(f"the {self.board.name} is off")
+            raise self._failure() or self._off()
         return self._qmp.execute(command, **arguments)
 
     def wait(self, timeout_s: float | None = None) -> None:
@@ -185,13 +187,18 @@ class Emulator:
         if self._died is not None:
             return self._died
         if self._thread is None or not self._thread.is_alive():
-            return EmulatorError(f"the {self.board.name} is off")
+            return self._off()
         return None
+
+    def _off(self) -> EmulatorError:  # any thread
+        return EmulatorError(
+            f"the {self.board.name} is off", f"unitool run -b {self.board.name} switches it on"
+        )
 
     def _type(self, data: bytes) -> None:  # any thread
         guest = self._guest
         if guest is None:
-            raise self._failure() or EmulatorError(f"the {self.board.name} is off")
+            raise self._failure() or self._off()
         guest.sendall(data)
 
     def _supervise(self) -> None:

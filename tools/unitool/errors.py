@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UnitoolError(Exception):
     """Something the user can mend: `message` says what is wrong, `hint` what to do next."""
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         """Both are single sentences without a trailing newline."""
         super().__init__(message)
         self.message = message
@@ -35,6 +38,15 @@ class SetupError(UnitoolError):
 
 class FormatError(UnitoolError):
     """Bytes are not what their format demands."""
+
+
+@contextmanager
+def naming(what: object, hint: str | None = None) -> Iterator[None]:
+    """Say of a FormatError raised inside which file it is about, and perhaps another next step."""
+    try:
+        yield
+    except FormatError as error:
+        raise type(error)(f"{what}: {error.message}", hint or error.hint) from None
 
 
 class SigningError(UnitoolError):

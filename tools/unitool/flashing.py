@@ -60,7 +60,10 @@ def _write_image(state: State, signed: bytes, slot: int | None, *, check: bool) 
     area = board.slots[slot]
     found = _checked(state, signed, slot) if check else image.parse(signed, exact=False)
     if len(signed) > area.size:
-        raise FlashError(f"image of {len(signed):,} bytes, the slot has {area.size:,}")
+        raise FlashError(
+            f"image of {len(signed):,} bytes, the slot has {area.size:,}",
+            f"unitool size -b {board.name} shows what takes them",
+        )
     _replace(state, area, _placed(board, signed, found, slot))
     journal.append(
         records.Slot(

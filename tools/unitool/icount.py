@@ -62,6 +62,9 @@ def _plugin(qemu: str) -> Path:
     try:
         output.run(["gcc", "-O2", "-shared", "-fPIC", f"-DICOUNT_API={api}", "-o", fresh, source])
     except subprocess.CalledProcessError as error:
-        raise SetupError(f"the instruction counter does not compile: {error.stderr}") from None
+        raise SetupError(
+            f"the instruction counter does not compile: {error.stderr}",
+            "sudo apt-get install gcc libc6-dev",
+        ) from None
     fresh.rename(built)
     return built

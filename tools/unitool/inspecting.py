@@ -26,7 +26,10 @@ def file_facts(path: Path) -> Facts:
     try:
         at = flash.find_boot_params(data)
     except FormatError:
-        raise FormatError(f"{path} is no image, bundle, keyset, manifest or bootloader") from None
+        raise FormatError(
+            f"{path} is no image, bundle, keyset, manifest or bootloader",
+            "unitool sign makes images, unitool pack bundles, unitool keygen keysets",
+        ) from None
     return {"kind": "bootloader", "size": len(data), "boot_params": params_facts(data[at:])}
 
 

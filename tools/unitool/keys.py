@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from unitool import paths
-from unitool.errors import SigningError
+from unitool.errors import SigningError, naming
 from unitool.formats import cose, keyset, p256
 from unitool.formats.keyset import Key, Keyset, Role
 
@@ -40,7 +40,10 @@ class KeyFolder:
         """Return a private key that must be on P-256."""
         key = self.private(name)
         if isinstance(key, Ed25519PrivateKey):
-            raise SigningError(f"{self.path / name}.pem is an Ed25519 key, not one on P-256")
+            raise SigningError(
+                f"{self.path / name}.pem is an Ed25519 key, not one on P-256",
+                "devices agree on keys with P-256 only: unitool keygen makes such a key",
+            )
         return key
 
     def public(self, name: str) -> bytes:
@@ -60,7 +63,8 @@ class KeyFolder:
     def keyset(self) -> Keyset:
         """Return the current keyset; its root signature is checked."""
         roots = self.public("root"), self.public("spare")
-        return keyset.verify(self.signed_keyset, *roots).keyset
+        with naming(self.path / KEYSET_FILE, "bring it and root.pub.pem back from the same backup"):
+            return keyset.verify(self.signed_keyset, *roots).keyset
 
     def renew(self, floors: dict[bytes, int] | None = None, url: str | None = None) -> Keyset:
         """Sign the next keyset with the keys of today; needs the root key."""
@@ -92,7 +96,10 @@ def load(path: Path) -> cose.SigningKey:
     try:
         key = serialization.load_pem_private_key(data, None)
     except (ValueError, TypeError):
-        raise SigningError(f"{path} holds no private key without a passphrase, as PEM") from None
+        raise SigningError(
+            f"{path} holds no private key without a passphrase, as PEM",
+            f"openssl pkcs8 -topk8 -nocrypt -in {path} -out NEW.pem takes a passphrase away",
+        ) from None
     return _ours(key, path)
 
 
@@ -104,12 +111,14 @@ def load_public(path: Path) -> bytes:
     try:
         key = serialization.load_pem_public_key(data)
     except ValueError:
-        raise SigningError(f"{path} holds no key as PEM") from None
+        raise SigningError(
+            f"{path} holds no key as PEM", "unitool keygen makes keys: NAME.pem and NAME.pub.pem"
+        ) from None
     if isinstance(key, Ed25519PublicKey):
         return key.public_bytes_raw()
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return p256.public(key)
-    raise SigningError(f"{path} is neither a P-256 nor an Ed25519 key")
+    raise _other_kind(path)
 
 
 def _read(path: Path) -> bytes:
@@ -118,7 +127,9 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise SigningError(f"{path} is missing", "unitool keygen, or bring the key") from None
     except OSError as error:
-        raise SigningError(f"{path}: {error.strerror}") from None
+        raise SigningError(
+            f"{path}: {error.strerror}", "name a PEM file that you may read, such as keys/image.pem"
+        ) from None
 
 
 def _ours(key: object, path: Path) -> cose.SigningKey:
@@ -126,7 +137,14 @@ def _ours(key: object, path: Path) -> cose.SigningKey:
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return key
-    raise SigningError(f"{path} is neither a P-256 nor an Ed25519 key")
+    raise _other_kind(path)
+
+
+def _other_kind(path: Path) -> SigningError:
+    return SigningError(
+        f"{path} is neither a P-256 nor an Ed25519 key",
+        "unitool keygen makes keys on P-256; openssl genpkey -algorithm ed25519 the other kind",
+    )
 
 
 def find(app_dir: Path) -> KeyFolder | None:

@@ -21,6 +21,7 @@ from unitool.toolchain import Toolchain
 
 BUILD_ID_BYTES = 20
 _ROUNDS = 3
+_LINKS = "unitool build -v shows the links; FORMAT.md section 3 says what they must have in common"
 _PAGE = 4096
 _ODD_STEPS = (0x61, 0x15B, 0x0D, 0x2F, 0x05)  # distances of trial links, in granules of address
 _ADDRESS_SPACE = 1 << 32
@@ -100,7 +101,7 @@ class LinkError(BuildError):
 
     def __init__(self, name: str, text: str) -> None:
         """`name` is the image's."""
-        super().__init__(f"{name} does not link")
+        super().__init__(f"{name} does not link", "unitool build -v shows the command")
         self.text = text
 
 
@@ -133,7 +134,7 @@ def link_image(job: Job) -> Linked:
     relocation_proof.cross_check(table, kept, slot)
     a = _link(job, base, reserve, trial / "slot_a.elf", [f"-Wl,-Map={job.name}.map"])
     if kept.body != a.body:
-        raise BuildError(f"{job.name} links differently when its relocations are kept")
+        raise BuildError(f"{job.name} links differently when its relocations are kept", _LINKS)
     linked = _finish(job, a, b, table, reserve)
     shutil.rmtree(trial)
     return linked
@@ -151,7 +152,9 @@ def _check_place(linked: Elf, region: Region, name: str) -> None:
         if not region.base <= s.load <= s.load + s.size <= region.end:
             raise BuildError(
                 f"{name}: section {s.name} lies at {s.load:#x}, outside {region.base:#x}.."
-                f"{region.end:#x}"
+                f"{region.end:#x}",
+                "a linker script, or a section attribute in C, puts it there: code and constants "
+                "belong into .text and .rodata",
             )
 
 
@@ -170,7 +173,7 @@ def _settle(job: Job, trial: Path) -> tuple[Table, int, Link, int]:
         if needed <= reserve:
             return table, reserve, kept, far
         reserve = needed
-    raise BuildError(f"{job.name}: the relocation table still grows after {_ROUNDS} links")
+    raise BuildError(f"{job.name}: the relocation table still grows after {_ROUNDS} links", _LINKS)
 
 
 def _distances(board: Board, elf: Elf) -> tuple[int, int]:
@@ -181,11 +184,16 @@ def _distances(board: Board, elf: Elf) -> tuple[int, int]:
         granularity = max(granularity, s.alignment)
         if slots % s.alignment:
             raise BuildError(
-                f"section {s.name} is aligned to {s.alignment:#x}; the slots lie {slots:#x} apart"
+                f"section {s.name} is aligned to {s.alignment:#x}; the slots lie {slots:#x} apart",
+                f"align it to less, or move slot_b in {board.dir / 'board.toml'}",
             )
     found = [d for d in (step * granularity for step in _ODD_STEPS) if _is_free(board, d)]
     if len(found) < 2:
-        raise BuildError(f"{board.name}: there is no address for a trial link")
+        raise BuildError(
+            f"{board.name}: there is no address for a trial link",
+            f"leave room behind slot_a for two more links of its size, clear of RAM, in "
+            f"{board.dir / 'board.toml'}",
+        )
     return found[0], found[1]
 
 
@@ -199,12 +207,18 @@ def _is_free(board: Board, distance: int) -> bool:
 def _finish(job: Job, a: Link, b: Link, table: Table, reserve: int) -> Linked:
     """Write the table and the build id into what was linked for A and for B."""
     if not relocation.has_table(a.body):
-        raise BuildError(f"{job.name}: the start code has no relocation magic at +0x20")
+        raise BuildError(
+            f"{job.name}: the start code has no relocation magic at +0x20",
+            f"the startup code in {job.script.parent} must begin as FORMAT.md section 3 says",
+        )
     offset = relocation.offset_of(a.body)
     pointer = relocation.BUILD_ID_POINTER_OFFSET
     id_offset = int.from_bytes(a.body[pointer : pointer + 4], "little")
     if any(a.body[id_offset : id_offset + BUILD_ID_BYTES]):
-        raise BuildError(f"{job.name}: the place of the build id is not empty")
+        raise BuildError(
+            f"{job.name}: the place of the build id is not empty",
+            f"{job.script} must keep {BUILD_ID_BYTES} zeros for it in .build_id",
+        )
     encoded = relocation.encode(table).ljust(reserve, b"\0")
     a.elf.patch(a.base + offset, encoded)
     canonical = a.elf.contents(a.base)

@@ -43,6 +43,9 @@ def collect(out: Path, scratch: Path) -> None:
     for pattern, name in (("*.ltrans0.ltrans.o", OBJECT), ("*.ltrans0.ltrans.ci", CALL_GRAPH)):
         found = list(scratch.glob(pattern))
         if len(found) != 1:
-            raise BuildError(f"the compiler left {len(found)} files {pattern}, not one")
+            raise BuildError(
+                f"the compiler left {len(found)} files {pattern} in {scratch}, not one",
+                "unitool doctor says which compiler this needs; unitool build -v shows the link",
+            )
         found[0].replace(out / name)
     shutil.rmtree(scratch)

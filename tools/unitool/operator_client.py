@@ -50,10 +50,14 @@ class Client:
             ) from None
         except httpx.TimeoutException:
             raise ServerError(
-                f"the server at {self.url} did not answer within {TIMEOUT_S:.0f} s"
+                f"the server at {self.url} did not answer within {TIMEOUT_S:.0f} s",
+                hint="look at the terminal in which unitool serve runs: its log says what it does",
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServerError(f"talking to {self.url} failed: {error}") from None
+            raise ServerError(
+                f"talking to {self.url} failed: {error}",
+                hint="an address is http://HOST:PORT, as unitool serve prints it behind operators",
+            ) from None
         return _result(response)
 
 

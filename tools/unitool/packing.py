@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unitool import paths, sbom
 from unitool.build import Built
-from unitool.errors import FormatError, UsageError
+from unitool.errors import UsageError, naming
 from unitool.formats import bundle, cose, image
 from unitool.formats.bundle import Entry, Kind
 from unitool.formats.manifest import Component, Manifest
@@ -62,11 +62,9 @@ def load(path: Path) -> Item:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    try:
+        raise UsageError(f"{path}: {error.strerror}", "unitool sign makes signed images") from None
+    with naming(path, "unitool sign makes signed images"):
         build_id = image.parse(data).build_id
-    except FormatError as error:
-        raise FormatError(f"{path}: {error.message}", "unitool sign makes images") from None
     stem = path.name.removesuffix(SIGNED)
     info = _read(path.with_name(stem + INFO))
     if build_id is None or info is None or json.loads(info).get("build_id") != build_id.hex():

@@ -12,6 +12,11 @@ def checkout() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
+def manual(name: str) -> Path:
+    """Return a page of docs/, for errors that send people there."""
+    return checkout() / "docs" / name
+
+
 def cache() -> Path:
     """Return the cache folder: $UNITOOL_CACHE, else unitool's under the user's cache."""
     chosen = os.environ.get("UNITOOL_CACHE")

@@ -12,6 +12,7 @@ from typing import Any
 from unitool.errors import EmulatorError
 
 _REPLY_S = 10.0
+_HINT = "qemu.log in the board's state folder has what it said; then start the board again"
 
 
 class Qmp:
@@ -60,12 +61,12 @@ class Qmp:
         try:
             self._write(message)
         except OSError:
-            raise EmulatorError(f"QEMU is gone, {command} did not reach it") from None
+            raise EmulatorError(f"QEMU is gone, {command} did not reach it", _HINT) from None
         with self._changed:
             self._changed.wait_for(lambda: number in self._replies or self._closed, _REPLY_S)
             reply = self._replies.pop(number, None)
         if reply is None:
-            raise EmulatorError(f"QEMU did not answer {command}")
+            raise EmulatorError(f"QEMU did not answer {command} within {_REPLY_S:g} s", _HINT)
         if "error" in reply:
-            raise EmulatorError(f"QEMU refused {command}: {reply['error'].get('desc')}")
+            raise EmulatorError(f"QEMU refused {command}: {reply['error'].get('desc')}", _HINT)
         return reply.get("return")

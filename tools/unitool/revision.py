@@ -50,7 +50,10 @@ class Earlier:
             hint = "unitool size -v shows why"
             raise BuildError(f"{self.revision} does not build", hint) from None
         except (ValueError, KeyError, TypeError):
-            raise BuildError(f"the tool of {self.revision} tells sizes differently") from None
+            raise BuildError(
+                f"the tool of {self.revision} tells sizes differently",
+                "compare with a later revision: git log --oneline",
+            ) from None
 
 
 @contextmanager
@@ -77,8 +80,19 @@ def _repository(folder: Path) -> Path:
     try:
         done = output.run(["git", "rev-parse", "--show-toplevel"], cwd=folder)
     except (subprocess.CalledProcessError, FileNotFoundError):
-        raise UsageError(f"{folder} is in no git repository: nothing to compare with") from None
+        raise UsageError(
+            f"{folder} is in no git repository: nothing to compare with",
+            "git init, commit, and compare from then on; without --diff: the sizes of now",
+        ) from None
     return Path(done.stdout.strip()).resolve()
+
+
+def _known(repository: Path) -> str:
+    if output.run(
+        ["git", "rev-parse", "-q", "--verify", "HEAD"], cwd=repository, check=False
+    ).stdout:
+        return f"git -C {repository} log --oneline lists them"
+    return "there is none yet: git add and git commit make the first one to compare with"
 
 
 def _unpack(repository: Path, revision: str, to: Path) -> None:
@@ -88,5 +102,7 @@ def _unpack(repository: Path, revision: str, to: Path) -> None:
     try:
         output.run(command, cwd=repository)
     except subprocess.CalledProcessError:
-        raise UsageError(f"git knows no revision {revision!r} in {repository}") from None
+        raise UsageError(
+            f"git knows no revision {revision!r} in {repository}", _known(repository)
+        ) from None
     output.run(["tar", "-xf", archive, "-C", to])

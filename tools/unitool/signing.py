@@ -24,7 +24,9 @@ def make(
     if built.app is None:
         raise SigningError("the bootloader is not signed", "unitool provision fills in its keys")
     if not 0 <= counter <= COUNTER_MAX:
-        raise SigningError(f"security counter {counter}: 0 to {COUNTER_MAX}")
+        raise SigningError(
+            f"security counter {counter} is not in 0..{COUNTER_MAX}", "unitool sign --counter N"
+        )
     folder = key_dir if isinstance(key_dir, KeyFolder) else KeyFolder(key_dir)
     app, board = built.app, built.board
     data = image.build(
@@ -37,7 +39,10 @@ def make(
     )
     room = board.slots[0].size
     if len(data) > room:
-        raise SigningError(f"{len(data):,} bytes do not fit a slot of {room:,} on {board.name}")
+        raise SigningError(
+            f"{app.name}: {len(data):,} bytes do not fit a slot of {room:,} on {board.name}",
+            f"unitool size -b {board.name} shows what takes them",
+        )
     return data
 
 

@@ -17,7 +17,7 @@ from unitool.errors import EmulatorError
 CONSOLE = "console.sock"
 LOCK = "lock"
 QEMU_LOG = "qemu.log"
-RESET_WATCHDOG, RESET_EXTERNAL = 3, 6  # enum reset_reason, hal/include/hal/retained.h
+RESET_WATCHDOG, RESET_EXTERNAL = 3, 6  # enum reset_reason, hal/public/hal/retained.h
 _CAUSE_MAGIC = 0x43545352
 _CHUNK = bytes([0xFF]) * (1 << 20)
 
@@ -102,7 +102,10 @@ class State:
         """Put the bootloader where it runs."""
         room = self.board.memory.boot.size
         if len(code) > room:
-            raise EmulatorError(f"bootloader of {len(code):,} bytes, room for {room:,}")
+            raise EmulatorError(
+                f"bootloader of {len(code):,} bytes, room for {room:,}",
+                f"unitool size --boot -b {self.board.name} shows what takes them",
+            )
         if self._emulator.boot_file is None:
             area = self.board.layout["boot"]
             erased = bytes([self.board.flash.erased_value])

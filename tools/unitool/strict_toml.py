@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from unitool import paths
 from unitool.errors import UnitoolError
 
 _SIZE = re.compile(r"(\d+)([KM]?)")
@@ -16,21 +18,30 @@ _SCALE = {"": 1, "K": 1024, "M": 1024 * 1024}
 _MISSING: Any = object()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of file: what its errors are, and what to do about them."""
+
+    error: type[UnitoolError]
+    manual: str  # the page of docs/ that describes it
+    missing: str  # what to do where there is none
+
+
 class Table:
     """A TOML table whose keys are taken one by one; what is left over is an error."""
 
-    def __init__(
-        self, data: dict[str, Any], file: Path, error: type[UnitoolError], prefix: str = ""
-    ) -> None:
+    def __init__(self, data: dict[str, Any], file: Path, kind: Kind, prefix: str = "") -> None:
         """Wrap `data`, which stands in `file` under `prefix`."""
         self.file = file
         self._left = dict(data)
-        self._error = error
+        self._kind = kind
         self._prefix = prefix
 
     def fail(self, key: str, reason: str, hint: str | None = None) -> NoReturn:
-        """Raise the error of this file: `file: key: reason`."""
-        raise self._error(f"{self.file}: {self._prefix}{key}: {reason}", hint)
+        """Raise the error of this file: `file: key: reason`. Without `hint`: its manual."""
+        raise self._kind.error(
+            f"{self.file}: {self._prefix}{key}: {reason}", hint or _read_on(self.file, self._kind)
+        )
 
     def has(self, key: str) -> bool:
         """Whether `key` stands here and was not taken yet."""
@@ -87,7 +98,7 @@ class Table:
     def table(self, key: str, *, optional: bool = False) -> Table:
         """Take a table; an empty one if `optional` and absent."""
         value = self._take(key, {} if optional else _MISSING, dict, "a table")
-        return Table(value, self.file, self._error, f"{self._prefix}{key}.")
+        return Table(value, self.file, self._kind, f"{self._prefix}{key}.")
 
     def text_or_table(self, key: str) -> str | Table:
         """Take what may be either."""
@@ -99,7 +110,7 @@ class Table:
         if not value or not all(isinstance(v, dict) for v in value):
             self.fail(key, "must be a list of tables")
         return [
-            Table(v, self.file, self._error, f"{self._prefix}{key}[{i}].")
+            Table(v, self.file, self._kind, f"{self._prefix}{key}[{i}].")
             for i, v in enumerate(value)
         ]
 
@@ -128,12 +139,16 @@ class Table:
         return value
 
 
-def load(file: Path, error: type[UnitoolError], missing: Callable[[], UnitoolError]) -> Table:
-    """Read `file`. Its absence raises what `missing` makes, bad TOML raises `error`."""
+def load(file: Path, kind: Kind) -> Table:
+    """Read `file`; the error of its kind if it is missing, or no TOML."""
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise missing() from None
+        raise kind.error(f"{file.parent} has no {file.name}", kind.missing) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
-        raise error(f"{file}: not TOML: {reason}") from None
-    return Table(data, file, error)
+        raise kind.error(f"{file}: not TOML: {reason}", _read_on(file, kind)) from None
+    return Table(data, file, kind)
+
+
+def _read_on(file: Path, kind: Kind) -> str:
+    return f"{paths.manual(kind.manual)} describes {file.name}"

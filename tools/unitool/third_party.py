@@ -140,7 +140,10 @@ def _install(source: Source, tree: Path, found: Provenance) -> None:
 
 def _from_debian(source: Source, scratch: Path) -> tuple[Path, Provenance]:
     if shutil.which("apt-get") is None or shutil.which("dpkg-source") is None:
-        raise SetupError("no apt-get or dpkg-source here for the distribution's package")
+        raise SetupError(
+            "no apt-get or dpkg-source here for the distribution's package",
+            "sudo apt-get install dpkg-dev",
+        )
     options = _apt_options(source.debian_suite, scratch)
     output.say(f"fetching {source.name} {source.version} from {source.debian_suite} ...")
     _apt([*options, "update"], scratch, "its package lists cannot be fetched")
@@ -154,7 +157,8 @@ def _from_debian(source: Source, scratch: Path) -> tuple[Path, Provenance]:
     if source.debian_sha256 not in sums:
         raise SetupError(
             f"{source.debian_package} in {source.debian_suite} is not the pinned {source.version} "
-            f"(SHA-256 {', '.join(sorted(sums)) or 'of nothing'})"
+            f"(SHA-256 {', '.join(sorted(sums)) or 'of nothing'})",
+            "third_party.toml has the pinned versions and their sums",
         )
     description = next(scratch.glob("*.dsc"))
     tree = scratch / "tree"
@@ -202,7 +206,10 @@ def _debian_mirrors(suite: str) -> Iterator[str]:
             seen.add(entry)
             yield entry
     if not seen:
-        raise SetupError("this machine's apt knows no Debian mirror")
+        raise SetupError(
+            "this machine's apt knows no Debian mirror",
+            "the project's own archive is taken instead, if the network lets it through",
+        )
 
 
 def _apt(arguments: list[str], scratch: Path, complaint: str) -> None:
@@ -210,7 +217,7 @@ def _apt(arguments: list[str], scratch: Path, complaint: str) -> None:
         output.run(["apt-get", "-q", *arguments], cwd=scratch, timeout_s=300)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         output.detail(str(getattr(error, "stderr", "")))
-        raise SetupError(complaint) from None
+        raise SetupError(complaint, "unitool -v doctor --fetch shows what apt says") from None
 
 
 def _from_upstream(source: Source, scratch: Path) -> tuple[Path, Provenance]:
@@ -220,7 +227,8 @@ def _from_upstream(source: Source, scratch: Path) -> tuple[Path, Provenance]:
     if _sha256(archive) != source.upstream_sha256:
         raise SetupError(
             f"{source.upstream_url} has SHA-256 {_sha256(archive)}, not the pinned "
-            f"{source.upstream_sha256}"
+            f"{source.upstream_sha256}",
+            "a proxy may have put something else there: third_party.toml has address and sum",
         )
     unpacked = scratch / "unpacked"
     unpacked.mkdir()
@@ -249,7 +257,10 @@ def _download(url: str, to: Path) -> None:
                 file.write(chunk)
                 bar.update(len(chunk))
     except (urllib.error.URLError, OSError) as error:
-        raise SetupError(f"{url} cannot be fetched ({error})") from None
+        raise SetupError(
+            f"{url} cannot be fetched ({error})",
+            "connect to the network, or name its proxy in the variable https_proxy",
+        ) from None
 
 
 def _unzip_text(archive: Path, to: Path) -> None:

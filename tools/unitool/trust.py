@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unitool import keys
-from unitool.errors import SigningError, UsageError
+from unitool.errors import SigningError, UsageError, naming
 from unitool.formats import keyset
 from unitool.formats.keyset import Keyset
 
@@ -50,14 +50,17 @@ def _from_keyset(path: Path, roots: tuple[Path, ...], development: bool) -> Trus
     try:
         signed = path.read_bytes()
     except OSError as error:
-        raise SigningError(f"{path}: {error.strerror}") from None
+        raise SigningError(
+            f"{path}: {error.strerror}", "unitool keygen makes keys and their keyset.cose"
+        ) from None
     public = [keys.load_public(root) for root in roots]
     beside = [path.parent / f"{name}.pub.pem" for name in ("root", "spare")]
     if not public and all(p.exists() for p in beside):
         public = [keys.load_public(p) for p in beside]
-    if not public:
-        return _trust(keyset.peek(signed), str(path), development, False)
-    checked = keyset.verify(signed, public[0], public[1] if len(public) > 1 else None)
+    with naming(path, "unitool inspect FILE shows what it is; unitool keygen makes keyset.cose"):
+        if not public:
+            return _trust(keyset.peek(signed), str(path), development, False)
+        checked = keyset.verify(signed, public[0], public[1] if len(public) > 1 else None)
     return _trust(checked.keyset, str(path), development, True)
 
 

@@ -10,6 +10,7 @@ import click
 
 from unitool import boards, build, options, output
 from unitool.build import Built
+from unitool.errors import UsageError
 
 
 @click.command()
@@ -31,7 +32,7 @@ def command(
     extra = (app_dir.resolve() / "boards", *(d.resolve() for d in boards_dirs))
     wanted = names or tuple(b.name for b in boards.all_boards(extra))
     if out is not None and len(wanted) > 1:
-        raise click.UsageError("--out needs exactly one --board")
+        raise UsageError("--out needs exactly one --board", "unitool build -b BOARD --out DIR")
     facts = []
     for name in wanted:
         board = boards.load(name, extra)

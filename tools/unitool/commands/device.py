@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from unitool import output
-from unitool.errors import ServerError, UsageError
+from unitool.errors import UsageError
 from unitool.operator_client import connect, server_options
 
 ID = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
@@ -121,7 +121,9 @@ def token(device: str | None, value: str | None, data: Path, url: str | None) ->
     """Make a one-time enrolment token, for DEVICE or for any one device."""
     for what, text in (("device id", device), ("token", value)):
         if text is not None and not ID.fullmatch(text):
-            raise UsageError(f"{text!r} is not a {what} (32 hexadecimal digits)")
+            raise UsageError(
+                f"{text!r} is not a {what} (32 hexadecimal digits)", "unitool provision prints both"
+            )
     facts = connect(data, url).post("/tokens", {"device": device, "token": value})
     output.emit(facts)
     if value is not None:
@@ -137,12 +139,18 @@ def _ids(text: str) -> list[str]:
     try:
         lines = Path(text).read_text().splitlines()
     except (OSError, UnicodeDecodeError):
-        raise ServerError(f"{text!r} is neither a device id nor a readable file") from None
+        raise UsageError(
+            f"{text!r} is neither a device id nor a readable file",
+            "an id has 32 hexadecimal digits; unitool provision --list FILE writes a file of them",
+        ) from None
     found = []
     for number, line in enumerate(lines, 1):
         word = line.partition("#")[0].strip()
         if word and not ID.fullmatch(word):
-            raise ServerError(f"{text}:{number}: {word!r} is not a device id")
+            raise UsageError(
+                f"{text}:{number}: {word!r} is not a device id",
+                "each line takes 32 hexadecimal digits, or a comment behind #",
+            )
         found += [word] if word else []
     return found
 

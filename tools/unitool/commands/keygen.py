@@ -59,7 +59,10 @@ def _floors(
     app_dir: Path, floor: int, names: tuple[str, ...], extra: tuple[Path, ...]
 ) -> dict[bytes, int]:
     if not names:
-        raise UsageError("--floor needs --board: floors are per product and hardware")
+        raise UsageError(
+            "--floor needs --board: floors are per product and hardware",
+            "unitool keygen --renew-keyset --floor N -b BOARD",
+        )
     app = apps.load(app_dir)
     return {app.cid(boards.load(name, extra)): floor for name in names}
 

@@ -94,7 +94,10 @@ def _token(text: str | None) -> bytes | None:
     except ValueError:
         token = b""
     if len(token) != 16:
-        raise UsageError("--token takes 32 hexadecimal digits, or the word new")
+        raise UsageError(
+            "--token takes 32 hexadecimal digits, or the word new",
+            "unitool device token prints one that the server knows",
+        )
     return token
 
 

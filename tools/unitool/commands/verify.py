@@ -16,6 +16,7 @@ from unitool.trust import Trust
 from unitool.verify import Policy
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_IDENTITY_HINT = "give what app.toml says of all three, or -C APP and -b BOARD"
 
 
 @click.command()
@@ -87,9 +88,9 @@ def _identity(
     vendor: str | None, product: str | None, hw: str | None
 ) -> tuple[bytes | None, bytes | None]:
     if vendor is None and (product or hw):
-        raise UsageError("--product and --hw need --vendor")
+        raise UsageError("--product and --hw need --vendor", _IDENTITY_HINT)
     if (product is None) != (hw is None):
-        raise UsageError("--product and --hw go together")
+        raise UsageError("--product and --hw go together", _IDENTITY_HINT)
     vid = image.vendor_id(vendor) if vendor else None
     cid = image.class_id(vid, product, hw) if vid and product and hw else None
     return vid, cid

@@ -53,7 +53,10 @@ def build(entries: Iterable[Entry]) -> bytes:
     """Return the file."""
     listed = list(entries)
     if not 1 <= len(listed) <= ENTRIES_MAX:
-        raise MalformedError(f"a bundle of {len(listed)} entries; 1 to {ENTRIES_MAX} are possible")
+        raise MalformedError(
+            f"a bundle of {len(listed)} entries; 1 to {ENTRIES_MAX} are possible",
+            "pack fewer images into one: unitool pack -b BOARD, or unitool pack FILE…",
+        )
     table = bytearray(_HEAD.build({"count": len(listed)}))
     contents = bytearray()
     start = _HEAD.sizeof() + len(listed) * _ENTRY.sizeof()

@@ -105,7 +105,8 @@ def sign1(typ: Type, payload: bytes, key: SigningKey) -> bytes:
     out = cbor.encode([protected, {}, payload, signature])
     if len(out) > STATEMENT_BYTES_MAX:
         raise TooLargeError(
-            f"{typ.name.lower()} of {len(out)} bytes, at most {STATEMENT_BYTES_MAX}"
+            f"{typ.name.lower()} of {len(out)} bytes, at most {STATEMENT_BYTES_MAX}",
+            "version ranges, floors, names and URLs take its bytes: give fewer, or shorter ones",
         )
     return out
 

@@ -150,7 +150,10 @@ def find_boot_params(boot: bytes) -> int:
             found.append(at)
         at = boot.find(_PARAMS_HEAD, at + 1)
     if len(found) != 1:
-        raise MalformedError(f"{len(found)} blocks of boot_params in the bootloader, not one")
+        raise MalformedError(
+            f"{len(found)} blocks of boot_params in the bootloader, not one",
+            "unitool provision builds the bootloader and fills its block in",
+        )
     return found[0]
 
 
@@ -185,7 +188,10 @@ class Identity:
         """Return the record of 512 bytes."""
         url = self.url.encode()
         if len(url) > URL_BYTES_MAX:
-            raise TooLargeError(f"server URL of {len(url)} bytes, at most {URL_BYTES_MAX}")
+            raise TooLargeError(
+                f"server URL of {len(url)} bytes, at most {URL_BYTES_MAX}",
+                "give a shorter one: unitool provision --server URL",
+            )
         fields = {
             "flags": self.development | self.makes_key << 1,
             "private": self.private,

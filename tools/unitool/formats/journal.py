@@ -200,7 +200,10 @@ class Journal:
         final = Record(sequence=0, type=Type.START, payload=start.encode())
         moved = [*kept, newest, final]
         if len(moved) > self.places:
-            raise MalformedError("the journal's state does not fit a sector")
+            raise MalformedError(
+                "the journal's state does not fit a sector",
+                "give journal_a and journal_b more sectors in board.toml",
+            )
         for i, record in enumerate(moved):
             self._program(target, i, replace(record, sequence=newest.sequence + i))
 

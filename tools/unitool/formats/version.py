@@ -27,14 +27,19 @@ class Version:
     def __post_init__(self) -> None:
         """MalformedError if a number does not fit the header."""
         if any(not 0 <= n < limit for n, limit in zip(self.numbers, _LIMITS, strict=True)):
-            raise MalformedError(f"version {self}: at most 255.255.65535+4294967295")
+            raise MalformedError(
+                f"version {self}: at most 255.255.65535+4294967295",
+                "lower the number that is above",
+            )
 
     @classmethod
     def parse(cls, text: str) -> Version:
         """Read "1.2", "1.2.3" or "1.2.3+4"."""
         match = _TEXT.fullmatch(text)
         if match is None:
-            raise MalformedError(f"version {text!r} is not MAJOR.MINOR.PATCH+BUILD")
+            raise MalformedError(
+                f"version {text!r} is not MAJOR.MINOR.PATCH+BUILD", "such as 1.2, 1.2.3 or 1.2.3+4"
+            )
         return cls(*(int(part or 0) for part in match.groups()))
 
     @classmethod
