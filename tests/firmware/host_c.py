@@ -16,7 +16,7 @@ import fcntl
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -102,15 +102,20 @@ def build(
     more: tuple[Path, ...] = (),
     compiler: str = "gcc",
     flags: tuple[str, ...] = FLAGS,
+    own_flags: Callable[[Path], tuple[str, ...]] = lambda source: (),
 ) -> Path:
-    """Return the program of `main`, compiled if need be. CompileError says what is wrong."""
+    """Return the program of `main`, compiled if need be. CompileError says what is wrong.
+
+    `own_flags` of a source come on top, except in firmware/lib.
+    """
     program = read_program(main)
     BUILD.mkdir(parents=True, exist_ok=True)
     objects = [
-        _object(source, program.include, compiler, flags) for source in (*program.sources, *more)
+        _object(source, program.include, compiler, (*flags, *own_flags(source)))
+        for source in (*program.sources, *more)
     ]
     objects.append(_library(compiler, flags))
-    made = BUILD / f"{main.stem}-{_key([compiler, *flags, str(main)])}"
+    made = BUILD / f"{main.stem}-{_key([compiler, *flags, *own_flags(main), str(main)])}"
     inputs = {str(o): _digest(o) for o in objects}
     with _locked(made):
         if not _is_fresh(made, inputs):

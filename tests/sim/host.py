@@ -16,6 +16,8 @@ from unitool.formats.flash import BootParams, Identity
 from unitool.formats.keyset import Key, Keyset, Role
 from unitool.formats.version import Version
 
+from tests.sim import sites
+
 ROOT = Path(__file__).resolve().parents[2]
 SIM = Path(__file__).resolve().parent
 
@@ -36,19 +38,19 @@ _INCLUDES = (
     "firmware/slots",
     "firmware/boot",
     "firmware/lib",
+    "firmware/lib/*/include",
+    "firmware/lib/*/*/include",
     "firmware/os/base/include",
     "firmware/os/random/include",
     "firmware/os/panic/include",
     "firmware/lib/crypto/p256/port",
     "hal/include",
+    "hal/public",
     "tests/firmware/slots",
     "tests/sim",
 )
 _FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
 _SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-_SITES = ("-include", str(SIM / "sites.h"))
-# Files that must not see the renamed calls: they define them.
-_PLAIN = {"flash.c", "nor.c", "geometry.c"}
 
 VID = image.vendor_id("example.com")
 CID = image.class_id(VID, "simulated", "nor")
@@ -69,19 +71,18 @@ def build(out: Path, mains: list[str]) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     sources = [path for pattern in _SOURCES for path in sorted(ROOT.glob(pattern))]
     sources += [SIM / name for name in mains]
-    includes = [f"-I{ROOT / folder}" for folder in _INCLUDES]
+    includes = [f"-I{folder}" for pattern in _INCLUDES for folder in sorted(ROOT.glob(pattern))]
     includes.append(f"-I{third_party.source_dir('mbedtls') / '3rdparty/p256-m/p256-m'}")
+    headers = sites.Headers(out)
     objects = []
     jobs = []
     for source in sources:
         object_file = out / f"{source.parent.name}-{source.stem}.o"
-        sites = () if source.name in _PLAIN else _SITES
         # Hashing is most of a campaign; lib/crypto has its own tests under the sanitizers.
         checks = () if "crypto" in source.parts else _SANITIZE
         objects.append(object_file)
-        jobs.append(
-            ["gcc", *_FLAGS, *checks, *includes, *sites, "-c", str(source), "-o", str(object_file)]
-        )
+        flags = [*_FLAGS, *checks, *includes, *headers.flags(source)]
+        jobs.append(["gcc", *flags, "-c", str(source), "-o", str(object_file)])
     for job in jobs:
         subprocess.run(job, check=True)
     program = out / "program"

@@ -16,7 +16,7 @@ enum unit_state {
     UNIT_FAULT,    // torn: cannot be read
 };
 
-enum { SITES_MAX = 64, NAME_MAX_BYTES = 48 };
+enum { SITES_MAX = 64, NAME_MAX_BYTES = 256 };
 
 struct coverage {
     char name[NAME_MAX_BYTES];
@@ -29,7 +29,8 @@ const char *const nor_cut_name[CUT_KINDS] = {"before",   "old",   "new",  "mixed
 struct nor nor;
 static struct coverage sites[SITES_MAX];
 static struct coverage whats[SITES_MAX];
-static char site[NAME_MAX_BYTES];
+static char site[NAME_MAX_BYTES];   // the call of hal_flash_*
+static char caller[NAME_MAX_BYTES]; // and the one from outside firmware/slots that led to it
 static bool sector_rolling[2];
 
 uint32_t nor_random(void) {
@@ -39,9 +40,10 @@ uint32_t nor_random(void) {
     return nor.random;
 }
 
-void sim_site(const char *file, int line) {
-    const char *slash = strrchr(file, '/');
-    snprintf(site, sizeof(site), "%s:%d", slash != NULL ? slash + 1 : file, line);
+// Called by the sources themselves (sites.py).
+void flash_site(const char *place, bool upper);
+void flash_site(const char *place, bool upper) {
+    snprintf(upper ? caller : site, NAME_MAX_BYTES, "%s", place);
 }
 
 static void cover(struct coverage *table, const char *name) {
@@ -178,6 +180,7 @@ static bool begins(uint32_t offset, const uint8_t *from) {
     char name[NAME_MAX_BYTES];
     describe(name, offset, from);
     cover(sites, site);
+    cover(sites, caller);
     cover(whats, name);
     if (nor.cut == CUT_BEFORE) {
         power_lost();

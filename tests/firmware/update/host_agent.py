@@ -140,6 +140,9 @@ class Device:
     token: bytes = bytes(16)
     log: list[str] = field(default_factory=list)
     boots: int = 0
+    operations: int = 0  # on flash, in all runs that were not cut
+    cut_at: tuple[int, int] | None = None  # of operations so counted, and how; once
+    cut_places: tuple[str, ...] = ()  # the calls that were cut, if flash_site() is told
 
     @property
     def id(self) -> bytes:
@@ -195,6 +198,8 @@ class Device:
         cut: tuple[int, int] | None = None,
     ) -> Ended:
         """Run one boot. `idle` decides, when the agent waits for `ms`: GO, QUIT, HOLD …"""
+        if self.cut_at is not None:
+            cut = (self.cut_at[0] - self.operations, self.cut_at[1])
         process = self.start(reason, cut)
         assert process.stdin and process.stdout
         ended = Ended()
@@ -206,6 +211,11 @@ class Device:
                 ended.status = json.loads(rest)
             elif word == "RESET":
                 ended.reset = int(rest)
+            elif word == "OPERATIONS":
+                self.operations += int(rest)
+            elif word == "CUT":
+                self.cut_places = tuple(rest.split())
+                self.cut_at = None
             elif word == "REQUEST":
                 self._reply(process, rest)
             elif word == "IDLE":

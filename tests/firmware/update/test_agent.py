@@ -7,9 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from host_agent import (
-    CUT_AFTER,
-    CUT_BEFORE,
-    CUT_INSIDE,
     PANIC,
     POWER_ON,
     SILENCE,
@@ -312,44 +309,6 @@ def test_a_restart_resumes_the_download(
     device.live(confirmed(peer, new))
     assert starts[0] is None
     assert starts[1] is not None and 20_000 <= starts[1] <= 30_000
-
-
-def operations_of_an_update(device: Device, peer: Peer, new: Release) -> int:
-    """Return how many flash operations the first boot of an update takes."""
-    counted = 0
-    done = confirmed(peer, new)
-
-    def idle(ms: int) -> str:
-        return "QUIT" if done() else "GO"
-
-    ended = device.run(idle=idle)
-    assert ended.reset == UPDATE
-    counted = int(device.log[-1].split("operations ")[1])
-    return counted
-
-
-@pytest.mark.parametrize("how", [CUT_BEFORE, CUT_INSIDE, CUT_AFTER])
-def test_power_cuts_anywhere_in_an_update_only_delay_it(
-    device: Device, peer: Peer, product: Product, offer: Callable[..., Release], how: int
-) -> None:
-    new = offer("1.1.0", size=10_000)
-    old = make_image(product, "1.0.0")
-    total = operations_of_an_update(device, peer, new)
-    assert total > 10
-    for operation in range(1, total + 6, max(1, total // 12)):
-        device.provision(old)
-        peer.polls.clear()
-        peer.devices.clear()
-        device.live(confirmed(peer, new), cut=(operation, how))
-        assert running(peer) == "1.1.0"
-    for operation in range(1, 14):  # the new image's first boot: start, confirm, wear
-        device.provision(old)
-        peer.polls.clear()
-        peer.devices.clear()
-        while (reset := device.run().reset) != UPDATE:
-            assert reset is None
-        device.live(confirmed(peer, new), reason=UPDATE, cut=(operation, how))
-        assert running(peer) == "1.1.0"
 
 
 def test_a_held_restart_waits_for_the_app(

@@ -4,6 +4,7 @@
 #include "hal/err.h"
 #include "world.h"
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,18 @@ static uint32_t happens(uint32_t size) {
     return cut_how == CUT_BEFORE ? 0 : cut_how == CUT_INSIDE ? size / 2 : size;
 }
 
+static const char *site = "", *caller = "";
+
+// Called by the sources where they are compiled to tell it (tests/sim/sites.py).
+void flash_site(const char *place, bool upper);
+void flash_site(const char *place, bool upper) {
+    *(upper ? &caller : &site) = place;
+}
+
 static void maybe_lose_power(void) {
     if (operations == cut_at) {
+        printf("CUT %s %s\n", site, caller);
+        fflush(stdout);
         _exit(POWER_LOST);
     }
 }

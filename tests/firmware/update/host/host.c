@@ -10,7 +10,8 @@
 //   REQUEST <method> <url> <range|-> <body|->   answered by HEAD, BODY …, LATER <ms>, DONE
 //   IDLE <ms>                                   answered by GO, HOLD, RELEASE, HEALTHY, STATUS,
 //   QUIT
-// A reset ends the process: "RESET <reason>", exit 0.
+// A reset ends the process: "RESET <reason>", exit 0. It tells its flash operations at its end, and
+// where it was when power was cut: "OPERATIONS <n>", "CUT <place> <place>".
 // Use: host FLASH_FILE RESET_REASON [OPERATION HOW]
 #include "hal/board.h"
 #include "hal/err.h"
@@ -85,11 +86,15 @@ void os_reset(enum reset_reason reason) {
     hal_reset(reason);
 }
 
-void hal_reset(enum reset_reason reason) {
-    printf("LOG operations %u\n", flash_operations());
-    printf("RESET %d\n", reason);
+static _Noreturn void end(void) {
+    printf("OPERATIONS %u\n", flash_operations());
     fflush(stdout);
     _exit(0);
+}
+
+void hal_reset(enum reset_reason reason) {
+    printf("RESET %d\n", reason);
+    end();
 }
 
 void os_timer_stop(struct os_timer *timer) {
@@ -135,7 +140,7 @@ char *read_line(void) {
     static char line[8192];
     fflush(stdout);
     if (!fgets(line, sizeof line, stdin)) {
-        exit(0);
+        end();
     }
     line[strcspn(line, "\n")] = '\0';
     return line;
@@ -245,7 +250,7 @@ static void be_idle(void) {
     } else if (strcmp(line, "STATUS") == 0) {
         print_status();
     } else {
-        exit(0);
+        end();
     }
 }
 
