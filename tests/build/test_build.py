@@ -147,13 +147,6 @@ def test_unlisted_interface_offers_its_implementations(board: Board, make_app: M
     assert 'heap = "bump"' in str(error.value.hint)
 
 
-def test_driver_cannot_be_included_by_an_app(board: Board, make_app: MakeApp, tree: Path) -> None:
-    (tree / "hal" / "drivers" / "uart" / "null.h").write_text("#pragma once\n")
-    folder = make_app(main='#include "drivers/uart/null.h"\n' + MAIN_C)
-    with pytest.raises(BuildError, match="does not compile"):
-        build.build(folder, board)
-
-
 def test_component_that_forgot_a_requirement_is_named(
     board: Board, make_app: MakeApp, tree: Path
 ) -> None:

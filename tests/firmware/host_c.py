@@ -27,7 +27,14 @@ from unitool.components import Component
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "firmware"
 BUILD = ROOT / "build" / "tests" / "host"
-INCLUDE = ("tests/firmware", "tests/vectors", "hal/include", "firmware/lib")
+LIBRARY = FIRMWARE / "lib"
+INCLUDE = (
+    "tests/firmware",
+    "tests/vectors",
+    "hal/public",
+    "hal/include",
+    *(str(folder.relative_to(ROOT)) for folder in sorted(LIBRARY.rglob("include"))),
+)
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 FLAGS = ("-std=gnu11", "-g", "-O1", *WARNINGS, *SANITIZE)
@@ -127,7 +134,7 @@ def build(
 def _library(compiler: str, flags: tuple[str, ...]) -> Path:
     """Return an archive of firmware/lib."""
     include = tuple(ROOT / folder for folder in INCLUDE)
-    sources = sorted((FIRMWARE / "lib").rglob("*.c"))
+    sources = sorted(LIBRARY.rglob("*.c"))
     objects = [_object(source, include, compiler, flags) for source in sources]
     made = BUILD / f"lib-{_key([compiler, *flags])}.a"
     inputs = {str(o): _digest(o) for o in objects}

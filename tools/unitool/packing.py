@@ -18,6 +18,7 @@ from unitool.formats.manifest import Component, Manifest
 from unitool.formats.version import Version
 
 SIGNED, SBOM, INFO = ".signed.bin", ".sbom.json", ".info.json"
+_HARDWARE_ACCESS = "hardware_access"
 Ranges = tuple[tuple[Version, Version], ...]
 
 
@@ -52,6 +53,7 @@ def write_companions(built: Built) -> None:
         "product": built.app.product,
         "hw": built.app.hw_for(built.board),
         "build_id": built.build_id.hex(),
+        _HARDWARE_ACCESS: built.app.hardware_access,
     }
     paths.replace(built.out / f"{built.name}{INFO}", json.dumps(info, indent=1).encode() + b"\n")
     paths.replace(built.out / f"{built.name}{SBOM}", sbom.document(built))
@@ -67,8 +69,15 @@ def load(path: Path) -> Item:
         build_id = image.parse(data).build_id
     stem = path.name.removesuffix(SIGNED)
     info = _read(path.with_name(stem + INFO))
-    if build_id is None or info is None or json.loads(info).get("build_id") != build_id.hex():
+    facts = json.loads(info) if info is not None else {}
+    if build_id is None or facts.get("build_id") != build_id.hex():
         return Item(image=data)
+    if facts.get(_HARDWARE_ACCESS):
+        raise UsageError(
+            f"{path}: an application with hardware_access can overwrite slots and journal, and is "
+            f"not for devices in the field",
+            "take hardware_access out of app.toml, and use components instead",
+        )
     return Item(image=data, info=info, sbom=_read(path.with_name(stem + SBOM)))
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The smallest application: a greeting, then a line every ten seconds.
-#include "hal/board.h"
+#include "hal/board_name.h"
 #include "os/log.h"
 #include "os/sched.h"
 

@@ -5,7 +5,7 @@
 
 #include "app.h"
 #include "crypto/sha256.h"
-#include "hal/board.h"
+#include "hal/board_name.h"
 #include "net/http_server.h"
 #include "os/boot.h"
 #include "os/heap.h"

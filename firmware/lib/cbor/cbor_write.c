@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deterministic CBOR, writing (RFC 8949, 4.2.1); see cbor.h.
 #include "cbor/cbor.h"
-#include "cbor/cbor_major.h"
+#include "cbor_major.h"
 #include "hal/err.h"
 #include <string.h>
 

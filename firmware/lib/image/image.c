@@ -5,8 +5,8 @@
 #include "image/image.h"
 #include "crypto/p256.h"
 #include "hal/err.h"
-#include "image/load.h"
 #include "image/reloc.h"
+#include "load.h"
 #include <string.h>
 
 enum {

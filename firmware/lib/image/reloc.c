@@ -3,7 +3,7 @@
 // body end anywhere in a word.
 #include "image/reloc.h"
 #include "hal/err.h"
-#include "image/load.h"
+#include "load.h"
 #include <string.h>
 
 enum {

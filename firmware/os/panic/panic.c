@@ -2,6 +2,7 @@
 // Makes the crash record whole after the CPU's fault entry has kept the registers.
 #include "os/panic.h"
 #include "crc/crc32.h"
+#include "hal/arch.h"
 #include "os/time.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every CPU must offer: masking, reset, the jump into an image, faults, code in RAM.
 #pragma once
+#include "hal/fault.h"
 #include "hal/language.h"
 #include "hal/retained.h"
 #include <stddef.h>
@@ -50,31 +51,9 @@ extern uint8_t hal_heap_start[], hal_heap_end[];
 // This image: its body in flash and its build id. In the bootloader: the bootloader's own.
 extern const uint8_t hal_body_start[], hal_body_end[], hal_build_id[20];
 
-// What a fault leaves. `regs`: Arm r0..r12, sp, lr, pc, xPSR; RISC-V pc, x1..x31.
-// `status`: Arm CFSR, HFSR, MMFAR or BFAR, exception number; RISC-V mcause, mstatus, mtval, 0.
-enum { HAL_FAULT_REGS = 32, HAL_FAULT_STATUS = 4 };
-enum hal_fault_arch { HAL_ARCH_ARMV7M = 1, HAL_ARCH_RISCV32 = 2 };
-enum hal_fault_kind {
-    HAL_FAULT_CPU = 1,
-    HAL_FAULT_PANIC = 2,
-    HAL_FAULT_ASSERT = 3,
-    HAL_FAULT_WATCHDOG = 4
-};
-
-struct hal_fault {
-    uint32_t regs[HAL_FAULT_REGS];
-    uint32_t status[HAL_FAULT_STATUS];
-    uint32_t pc, lr, sp;
-    uint32_t kind; // enum hal_fault_kind
-    uint32_t arch; // enum hal_fault_arch
-};
-
 // The image defines it; called on a stack of its own at the end of retained RAM (at least 256
 // bytes), interrupts masked. `f` lies at hal_retained + RETAINED_CRASH_OFFSET. A fault in it
 // resets.
 NORETURN void hal_fault(struct hal_fault *f);
-
-// Fault on purpose, so that the registers of the caller are kept. `message` may be read later.
-NORETURN void hal_trap_panic(const char *message);
 
 C_END

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What boards/<name>/board.c defines.
 #pragma once
+#include "hal/board_name.h"
 #include "hal/flash.h"
 #include "hal/language.h"
 #include "hal/timer.h"
@@ -9,7 +10,6 @@
 
 C_BEGIN
 
-extern const char board_name[];
 extern const struct hal_flash board_flash;
 extern const struct hal_layout board_layout; // hal/layout.c, from board.toml
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does on command what no application should: one key on the console, one kind of fault.
+#include "hal/arch.h"
 #include "hal/board.h"
 #include "os/boot.h"
 #include "os/log.h"

@@ -10,8 +10,7 @@ from pathlib import Path
 import host_c
 import pytest
 
-LIBRARY = host_c.FIRMWARE / "lib"
-SOURCES = sorted(LIBRARY.rglob("*.c"))
+SOURCES = sorted(host_c.LIBRARY.rglob("*.c"))
 WARNINGS = (
     "-Wall -Wextra -Wconversion -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstack-usage=512"
 )
@@ -27,7 +26,8 @@ def test_compiles_without_warnings(core: str, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
     for source in SOURCES:
-        folders = [LIBRARY, host_c.ROOT / "hal/include", *host_c.private_include(source)]
+        folders = [host_c.ROOT / folder for folder in host_c.INCLUDE]
+        folders += host_c.private_include(source)
         command = [compiler, *flags, "--specs=picolibc.specs", "-std=c11", "-Os"]
         command += [*WARNINGS.split(), "-Werror", *(f"-I{folder}" for folder in folders)]
         command += ["-c", str(source), "-o", str(tmp_path / "object.o")]

@@ -420,7 +420,7 @@ SLOT_A, SLOT_B = 0x2140_0000, 0x2150_0000
 ERRORS = {
     name: number
     for name, number in re.findall(
-        r"(ERR_\w+) = (-\d+)", (host_c.ROOT / "hal/include/hal/err.h").read_text()
+        r"(ERR_\w+) = (-\d+)", (host_c.ROOT / "hal/public/hal/err.h").read_text()
     )
 }
 

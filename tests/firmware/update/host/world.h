@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world of the host-compiled agent: flash in a file, time that stands still, HTTP by a pipe.
 #pragma once
+#include "hal/arch.h"
 #include "hal/flash.h"
 #include "hal/retained.h"
 #include "os/panic.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens when something that cannot happen does: a record in retained RAM, then a reset.
 #pragma once
-#include "hal/arch.h"
+#include "hal/fault.h"
 #include "hal/language.h"
 #include <stdint.h>
 

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The board that this image was built for.
+#pragma once
+#include "hal/language.h"
+
+C_BEGIN
+
+// Its folder under boards/. boards/<name>/board.c defines it.
+extern const char board_name[];
+
+C_END
