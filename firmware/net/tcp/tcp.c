@@ -15,6 +15,7 @@
 #include "os/sched.h"
 #include "os/time.h"
 #include "param/net_tcp.h"
+#include "ports.h"
 #include "siphash.h"
 
 enum {
@@ -27,13 +28,13 @@ enum {
     WINDOW_MIN = 128,
     ROOM_MS = 250, // between two looks whether those that wait can be served
     ANY_PORT = 0,
-    PORT_FIRST = 49152,
     PORT_TRIES = 16,
     ISN_TICK_US = 4, // RFC 6528
 };
 
 static struct {
     uint64_t key[2];          // of initial sequence numbers
+    uint16_t port;            // the last one chosen
     uint16_t window;          // bytes, of a connection that asked for no more
     uint16_t spare;           // bytes that windows may grow by, in all
     bool making_room;         // an abort comes from a more important connection
@@ -340,12 +341,12 @@ int net_tcp_listen(struct net_tcp_listener *l, uint16_t port) {
     return 0;
 }
 
-// A random port: nobody off the path can guess it (RFC 6056).
 static int bind_anywhere(struct tcp_pcb *pcb) {
     for (uint32_t tries = 0; tries < PORT_TRIES; tries++) {
-        uint16_t number;
-        os_random(&number, sizeof(number));
-        if (tcp_bind(pcb, IP_ADDR_ANY, (u16_t)(PORT_FIRST | number)) == ERR_OK) {
+        uint16_t random;
+        os_random(&random, sizeof(random));
+        tcp.port = port_after(tcp.port, random);
+        if (tcp_bind(pcb, IP_ADDR_ANY, tcp.port) == ERR_OK) {
             return 0;
         }
     }
@@ -466,6 +467,7 @@ bool net_tcp_in_use(const struct net_tcp *c) {
 
 int net_tcp_init(void) {
     os_random(tcp.key, sizeof(tcp.key));
+    os_random(&tcp.port, sizeof(tcp.port));
     uint32_t all = board_netif->receive_frames * TCP_MSS;
     uint32_t apps = all > PARAM_NET_TCP_RESERVED_WINDOW ? all - PARAM_NET_TCP_RESERVED_WINDOW : 0;
     uint32_t share = apps / (CONNECTIONS + CLOSING_SHARES);

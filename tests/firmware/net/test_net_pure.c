@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses as text, SipHash by its authors' vectors, checksums against the plain definition.
-// sources: firmware/net/core/address.c firmware/net/tcp/siphash.c hal/arch/riscv/checksum.c
+// Addresses as text, local ports, SipHash by its authors' vectors, checksums by their definition.
+// sources: firmware/net/core/address.c firmware/net/tcp/siphash.c firmware/net/tcp/ports.c
+// sources: hal/arch/riscv/checksum.c
 // include: firmware/net/core/include firmware/net/tcp
 #include "check.h"
 #include "hal/checksum.h"
 #include "hal/err.h"
 #include "net/net.h"
+#include "ports.h"
 #include "siphash.h"
 
 static void addresses(void) {
@@ -34,6 +36,25 @@ static void hashes(void) {
     CHECK(siphash(key, words, 0) == 0x726fdb47dd0e0e31U);
     CHECK(siphash(key, words, 1) == 0x93f5f5799a932462U);
     CHECK(siphash(key, words, 2) == 0x3f2acc7f57c29bdbU);
+}
+
+// A port that returned within 250 ms was reset by the other side, which still held its predecessor.
+static void ports(void) {
+    enum { CONNECTIONS = 100000, APART = (65536 - PORT_FIRST) / PORT_STEP_MAX };
+    static uint32_t used[65536]; // by which connection, from APART on
+    static uint32_t times[65536];
+    uint32_t state = 11;
+    uint16_t port = 0; // whatever the start
+    for (uint32_t i = APART; i < CONNECTIONS; i++) {
+        uint16_t number = (uint16_t)(i < CONNECTIONS / 2 ? check_random(&state) : UINT16_MAX);
+        port = port_after(port, number);
+        CHECK(port >= PORT_FIRST && i - used[port] >= APART);
+        used[port] = i;
+        times[port] += i < CONNECTIONS / 2;
+    }
+    for (uint32_t i = PORT_FIRST; i < 65536; i++) {
+        CHECK(times[i] < 20); // of 50,000 over 16,384
+    }
 }
 
 static uint16_t plain_sum(const uint8_t *p, uint32_t n) {
@@ -66,6 +87,7 @@ static void checksums(void) {
 int main(void) {
     addresses();
     hashes();
+    ports();
     checksums();
     return 0;
 }
