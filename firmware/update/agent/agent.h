@@ -103,6 +103,8 @@ int facts_load(void);
 int facts_session(void);
 // The other slot's record; SLOT_EMPTY if it can not be read.
 void facts_other(struct slot_record *record);
+// Set agent.url to `path` of the server, at most 16 characters; return where more may follow.
+char *facts_url(const char *path);
 bool facts_generation(uint8_t generation[8]);
 int facts_slot_version(int slot, struct image_version *version);
 

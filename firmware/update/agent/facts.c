@@ -76,6 +76,14 @@ static void choose_url(const struct keyset_key *server, const struct identity *i
     }
 }
 
+char *facts_url(const char *path) {
+    size_t base = strlen(agent.base_url);
+    size_t n = strlen(path);
+    memcpy(agent.url, agent.base_url, base);
+    memcpy(agent.url + base, path, n + 1);
+    return agent.url + base + n;
+}
+
 static int load_identity(void) {
     const struct keyset_key *server;
     uint8_t kid[8];

@@ -163,9 +163,7 @@ static void request(void) {
     f->failed = 0;
     f->from = f->writer.offset;
     f->marked = f->writer.offset;
-    strcpy(agent.url, agent.base_url);
-    strcat(agent.url, "/v1/blobs/");
-    put_hex(agent.url + strlen(agent.url), agent.offer.blob_digest, 32);
+    put_hex(facts_url("/v1/blobs/"), agent.offer.blob_digest, 32);
     agent.request = (struct net_http_request){
         .url = agent.url,
         .method = "GET",

@@ -177,8 +177,7 @@ void poll_send(bool enrol) {
     agent.status = 0;
     agent.poll_used = (uint32_t)size;
     agent.answer_used = 0;
-    strcpy(agent.url, agent.base_url);
-    strcat(agent.url, "/v1/poll");
+    facts_url("/v1/poll");
     agent.request = (struct net_http_request){
         .url = agent.url,
         .method = "POST",

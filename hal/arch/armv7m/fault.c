@@ -28,8 +28,9 @@ __attribute__((naked, used)) void hal_fault_entry(void) {
 }
 
 // noipa: the message must really be passed in r0, from where it goes into the record.
-__attribute__((naked, noipa)) _Noreturn void hal_trap_panic(const char *message) {
-    __asm__ volatile("udf #1" ::"r"(message));
+__attribute__((naked, noipa)) _Noreturn void hal_trap_panic(__attribute__((unused))
+                                                            const char *message) {
+    __asm__ volatile("udf #1");
 }
 
 // What the opcode at `pc` says; only code of this image is read.

@@ -107,8 +107,19 @@ static int lan9118_open(const struct hal_netif *n, uint8_t mac[6]) {
     uint32_t low;
     uint32_t high;
     int err = reset(d);
-    if (err < 0 || (err = start_phy(d)) < 0 || (err = mac_read(d, MAC_ADDRL, &low)) < 0 ||
-        (err = mac_read(d, MAC_ADDRH, &high)) < 0) {
+    if (err < 0) {
+        return err;
+    }
+    err = start_phy(d);
+    if (err < 0) {
+        return err;
+    }
+    err = mac_read(d, MAC_ADDRL, &low);
+    if (err < 0) {
+        return err;
+    }
+    err = mac_read(d, MAC_ADDRH, &high);
+    if (err < 0) {
         return err;
     }
     for (uint32_t i = 0; i < 6; i++) {

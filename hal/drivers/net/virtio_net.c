@@ -148,7 +148,11 @@ static int virtio_net_open(const struct hal_netif *n, uint8_t mac[6]) {
     *s = (struct virtio_net_state){0};
     const struct queue rx = {RX_QUEUE, VIRTIO_NET_RX, s->rx_desc, &s->rx_avail, &s->rx_used};
     const struct queue tx = {TX_QUEUE, VIRTIO_NET_TX, s->tx_desc, &s->tx_avail, &s->tx_used};
-    if ((err = set_up_queue(d, &rx)) < 0 || (err = set_up_queue(d, &tx)) < 0) {
+    err = set_up_queue(d, &rx);
+    if (err == 0) {
+        err = set_up_queue(d, &tx);
+    }
+    if (err < 0) {
         return err;
     }
     fill_rings(s);

@@ -26,5 +26,5 @@ static int p256_public_from_private(uint8_t pub[64], const uint8_t priv[32]);
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wredundant-decls"
-#include "p256-m.c"
+#include "p256-m.c" // NOLINT(bugprone-suspicious-include): only what is called is linked
 #pragma GCC diagnostic pop

@@ -152,7 +152,7 @@ void *os_alloc(size_t size) {
     split(b, size);
     in_use += size_of(b) + WORD;
     peak = in_use > peak ? in_use : peak;
-    return &b->next;
+    return (void *)&b->next;
 }
 
 void os_free(void *payload) {
