@@ -11,7 +11,7 @@ import pytest
 from unitool import components
 
 ROOT = Path(__file__).resolve().parents[2]
-INCLUDE = re.compile(r"^\s*#\s*include\s*(.*?)\s*$", re.MULTILINE)
+INCLUDE = re.compile(r'^\s*#\s*include\s*("[^"]*"|<[^>]*>|\S+)', re.MULTILINE)
 
 # Who may include what of whom, besides his own. A file belongs to the longest folder that fits.
 MAY_INCLUDE = {
