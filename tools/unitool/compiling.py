@@ -68,7 +68,7 @@ def _make(
     *,
     own: bool = False,
 ) -> Compile:
-    cxx, folder = source.suffix == ".cpp", image.out if own else image.shared
+    cxx = source.suffix == ".cpp"
     flags = image.tools.cxx_flags if cxx else image.tools.c_flags
     if source.suffix == ".c" and set(toolchain.WARNINGS) <= set(extra):
         extra = (*extra, *toolchain.WARNINGS_C)
