@@ -79,7 +79,8 @@ def operator_app(operations: Operations, token: str, bundle_bytes_max: int) -> A
         known = isinstance(error, HTTPException)
         status = error.status_code if isinstance(error, HTTPException) else 500
         text = error.detail if isinstance(error, HTTPException) else "the server failed"
-        return JSONResponse({"error": text, "hint": None if known else "see its log"}, status)
+        hint = "docs/operating.md lists the requests" if known else "see its log"
+        return JSONResponse({"error": text, "hint": hint}, status)
 
     api = Api(operations, token, bundle_bytes_max)
     return Starlette(

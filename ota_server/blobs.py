@@ -32,10 +32,14 @@ class Blobs:
         if path.exists():
             return digest
         handle, name = tempfile.mkstemp(dir=self._unfinished)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:  # a full disk must not stay full of it
+            Path(name).unlink()
+            raise
         Path(name).chmod(0o644)
         if not path.parent.exists():
             path.parent.mkdir(exist_ok=True)

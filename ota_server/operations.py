@@ -212,7 +212,7 @@ class Operations:
             elif live.device.standing is Standing.PENDING:
                 self.fleet.take_device(live, replace(live.device, standing=Standing.EXPECTED))
                 changed.append(live.device)
-        text = f"{len(changed)} device(s) added to the factory list"
+        text = f"the factory list grew by {len(changed)}"
         await self.fleet.save(Change(devices=tuple(changed), events=(text,)))
         return len(changed)
 

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -33,6 +32,7 @@ log = logging.getLogger("ota_server")
 # used again costs a request.
 KEEP_ALIVE_S = 75
 SHUTDOWN_WITHIN_S = 3
+_KEYSET_HINT = "bring it back from its backup, or make the next: unitool keygen --renew-keyset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +112,12 @@ async def _trust_own_keyset(operations: Operations, path: Path) -> tuple[str, ..
     try:
         found = await operations.trust(path.read_bytes())
     except UnitoolError as error:
-        return (f"{path}: {error.message}",)
+        return (f"{path}: {error.message}; {_KEYSET_HINT}",)
     if operations.fleet.key.public not in [k.key for k in found.keys]:
-        return (f"{path} does not name this server's key: its devices will refuse our answers",)
+        return (
+            f"{path} does not name this server's key, so devices will refuse its answers; put the "
+            f"server.pem that was made with it beside it",
+        )
     return ()
 
 
@@ -123,8 +126,8 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)  # its own text repeats the address
-        reason = os.strerror(number) if number else str(error)
+        said = getattr(error, "strerror", None) or str(error)
+        reason = said.partition(" (while")[0]  # the address, once more
         raise ServerError(
             f"cannot listen on {host}:{port}: {reason}", hint=f"choose another: {option}"
         ) from None

@@ -90,10 +90,7 @@ class Store:
         try:
             found = self._prepare()
         except DatabaseError as error:
-            raise ServerError(
-                f"cannot use {path}: {error.orig}",
-                hint="put a backup in its place, or choose another folder: --data DIR",
-            ) from None
+            raise ServerError(f"cannot use {path}: {error.orig}", hint=_next_step(error)) from None
         if found != schema.SCHEMA_VERSION:
             raise ServerError(
                 f"{path} was made by another version of unitool (schema {found})",
@@ -169,6 +166,15 @@ class Store:
         found = select(schema.event).order_by(schema.event.c.id.desc()).limit(limit)
         with self.engine.connect() as c:
             return [(row.at_s, row.text) for row in c.execute(found)]
+
+
+def _next_step(error: DatabaseError) -> str:
+    match getattr(error.orig, "sqlite_errorname", "").split("_")[:2]:
+        case [_, "FULL"]:
+            return "make room on its disk and start again"
+        case [_, "CANTOPEN" | "READONLY" | "IOERR" | "PERM"]:
+            return "make the folder and this file yours to write, or choose another: --data DIR"
+    return "put a backup in its place, or choose another folder: --data DIR"
 
 
 def add_release(digest: bytes, signed: bytes, info: dict[str, str]) -> Query:

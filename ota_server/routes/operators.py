@@ -79,7 +79,9 @@ class Api:
         async def run(request: Request) -> Response:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self._token):
-                return _error(401, "the operator's token is missing or wrong", None)
+                return _error(
+                    401, "the operator's token is missing or wrong", "it is in operator.token"
+                )
             try:
                 return JSONResponse(await handler(request))
             except NotFoundError as error:
@@ -89,7 +91,15 @@ class Api:
             except UnitoolError as error:
                 return _error(409, error.message, error.hint)
             except WriteError:
-                return _error(503, "the server could not store this", "see the server's log")
+                return _error(
+                    503,
+                    "the server could not store this",
+                    "the log of unitool serve says why, such as a full disk",
+                )
+            except OSError as error:
+                log.exception("storing failed")
+                reason = f"the server could not store this: {error.strerror}"
+                return _error(503, reason, "look after the disk of its data folder, then try again")
 
         return run
 
@@ -216,7 +226,7 @@ class Api:
         return [{"at": when(at_s), "text": text} for at_s, text in found]
 
 
-def _error(status: int, message: str, hint: str | None) -> JSONResponse:
+def _error(status: int, message: str, hint: str) -> JSONResponse:
     return JSONResponse({"error": message, "hint": hint}, status)
 
 
@@ -245,7 +255,7 @@ async def _json(request: Request) -> dict[str, Any]:
 def _uint(asked: dict[str, Any], name: str, default: int) -> int:
     value = asked.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 31:
-        raise FormatError(f"{name} is not a number from 0 up", _MANUAL)
+        raise FormatError(f"{name} is not a number from 0 to {(1 << 31) - 1}", _MANUAL)
     return value
 
 
@@ -256,7 +266,11 @@ def _ranges(asked: object) -> tuple[Range, ...] | None:
         raise FormatError(
             "current is not a list of [lowest, highest] versions", 'such as [["1.0.0", "1.4.2"]]'
         )
-    return ranges_from([[str(low), str(high)] for low, high in asked])
+    ranges = ranges_from([[str(low), str(high)] for low, high in asked]) or ()
+    for low, high in ranges:
+        if low > high:
+            raise FormatError(f"current: {low} is above {high}", "the lower version comes first")
+    return ranges
 
 
 def _hex16(text: object, what: str) -> bytes:

@@ -70,6 +70,16 @@ def test_every_flipped_bit_is_refused() -> None:
             flash.decode_trust(flipped(copy, bit))
 
 
+def test_identity_is_not_written_if_nobody_could_read_it() -> None:
+    """A record that cannot be read counts as none, and the device would get another key."""
+    for url, error in (
+        ("http://é.com", reasons.MalformedError),
+        ("x" * 130, reasons.TooLargeError),
+    ):
+        with pytest.raises(error):
+            Identity(private=bytes(32), public=bytes(64), seed=bytes(32), url=url).encode()
+
+
 def test_boot_params_are_found_and_filled_in_place() -> None:
     boot = b"code".ljust(32, b"\x90") + flash.UNFILLED_PARAMS + b"more code"
     filled = flash.fill_boot_params(boot, sample_params())

@@ -34,6 +34,18 @@ def test_command_has_help_for_itself_and_each_option(name: str, command: click.C
             assert option.help, f"{name} {option.name} has no help"
 
 
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_options_say_what_they_take(name: str, command: click.Command) -> None:
+    """`-b BOARD` and `--url URL` tell more than TEXT."""
+    context = click.Context(command)
+    texts = [
+        option.name
+        for option in command.params
+        if isinstance(option, click.Option) and option.make_metavar(context) in ("TEXT", "FLOAT")
+    ]
+    assert not texts, f"{name}: {texts}"
+
+
 def test_readme_names_every_command() -> None:
     text = (ROOT / "README.md").read_text()
     missing = [name for name, _ in COMMANDS if f"unitool {name.split()[0]}" not in text]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -147,3 +149,13 @@ def test_what_a_killed_server_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "unfinished" / "half").write_bytes(b"half")
     Blobs(tmp_path)
     assert not list((tmp_path / "unfinished").iterdir())
+
+
+def test_full_disk_does_not_stay_full_of_it(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        blobs.put(CONTENT)
+    assert [path for path in blobs.root.rglob("*") if path.is_file()] == []

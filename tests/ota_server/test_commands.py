@@ -68,8 +68,8 @@ def test_operators_day(
     codes = [code for _ in range(6) for code in device.step()]
     assert codes == [Code.OFFER, Code.GO, Code.CONFIRM]
     shown = unitool("rollout", "status", 1, *at)
-    assert "running, everybody (canary 1); all 1 device(s) done" in shown.stdout
-    assert "all 1 device(s) done" in unitool("rollout", "status", *at).stdout
+    assert "running, everybody (canary 1); complete: 1 device done" in shown.stdout
+    assert "complete: 1 device done" in unitool("rollout", "status", *at).stdout
     listed = unitool("device", "list", *at)
     assert device.id.hex() in listed.stdout
     assert "2.0.0" in listed.stdout
@@ -183,6 +183,16 @@ def test_refused_bundle(server: ServerProcess, bundle: Path) -> None:
     content[-400] ^= 1
     bundle.write_bytes(content)
     assert "does not match its digest" in refused("publish", bundle, "--data", server.data)
+
+
+def test_disk_that_takes_no_bundle(server: ServerProcess, bundle: Path) -> None:
+    unfinished = server.data / "blobs" / "unfinished"
+    unfinished.rmdir()
+    text = refused("publish", bundle, "--data", server.data)
+    assert "the server could not store this: No such file or directory" in text
+    assert "the disk of its data folder" in text
+    unfinished.mkdir()
+    assert unitool("publish", bundle, "--data", server.data).returncode == 0
 
 
 def test_vendor_without_keyset_then_with(tmp_path: Path, bundle: Path, vendor: Vendor) -> None:

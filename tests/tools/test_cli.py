@@ -7,10 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
-from unitool import cli, paths
+from unitool import cli, paths, scaffold
 
 UNITOOL = str(Path(sys.executable).parent / "unitool")
 
@@ -98,7 +99,8 @@ def test_inspect_writes_nothing_into_a_folder(tmp_path: Path) -> None:
 
 
 def test_verify_does_not_ignore_a_root_without_a_keyset(tmp_path: Path) -> None:
-    (tmp_path / "image").write_bytes(b"x")
+    for name in ("image", "root.pem"):
+        (tmp_path / name).write_bytes(b"x")
     done = _run("verify", "image", "--root", "root.pem", cwd=tmp_path)
     assert done.returncode == 2
     assert "--keyset" in done.stderr
@@ -111,3 +113,31 @@ def test_boards_of_another_folder_can_be_named_everywhere(tmp_path: Path, comman
     done = _run(command, "-b", "nonesuch", "--boards-dir", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2
     assert "no board is called 'nonesuch'" in done.stderr
+
+
+def test_ci_of_a_new_app_tells_what_a_change_costs(tmp_path: Path) -> None:
+    """The last step of its workflow, with a tool that says what it was asked."""
+    app = tmp_path / "thermostat"
+    scaffold.create(app, board="mps2-an385", boards=["mps2-an385"])
+    workflow = (app / ".github/workflows/firmware.yml").read_text()
+    step = textwrap.dedent(workflow.partition("run: |\n")[2])
+    step = step.replace("${{ matrix.board }}", "mps2-an385")
+    assert "${{" not in step
+    tool = app / ".unitool/.venv/bin/unitool"
+    tool.parent.mkdir(parents=True)
+    tool.write_text('#!/bin/sh\necho "$@"\n')
+    tool.chmod(0o755)
+    name = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+    for words in (["init"], ["add", "app.toml"], ["commit", "-m", "x"]):
+        subprocess.run(["git", *name, *words], cwd=app, check=True, capture_output=True)
+    for base, asked in (("0" * 40, ""), ("HEAD", "--diff HEAD")):
+        summary = tmp_path / "summary"
+        subprocess.run(
+            ["bash", "-e", "-c", step],
+            cwd=app,
+            env={**os.environ, "BASE": base, "GITHUB_STEP_SUMMARY": str(summary)},
+            check=True,
+            capture_output=True,
+        )
+        assert summary.read_text() == f"```\nsize -b mps2-an385 {asked}".rstrip() + "\n```\n"
+        summary.unlink()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from unitool import console, monitor
 
 UNITOOL = str(Path(sys.executable).parent / "unitool")
 
@@ -115,6 +116,47 @@ def test_crash_without_its_elf_says_what_to_do(session: Session) -> None:
         f"panic: test pc=21400300 lr=21400301 sp=20000100 base=21400000 build={build}\r\n".encode()
     )
     session.expect("no ELF of build abababab")
+
+
+def test_full_disk_ends_the_log_and_not_the_session(tmp_path: Path) -> None:
+    """/dev/full takes nothing; the port is not to blame."""
+    opened = _open(tmp_path, "--log", "/dev/full")
+    try:
+        opened.device.sendall(b"one\r\n")
+        opened.expect("log off: .*: No space left on device")
+        opened.device.sendall(b"two\r\n")
+        opened.expect("two")
+    finally:
+        opened.process.kill()
+        opened.process.wait()
+        opened.device.close()
+        opened.listener.close()
+        os.close(opened.keyboard)
+
+
+def test_board_in_a_deep_folder_is_reached(tmp_path: Path) -> None:
+    """The path of a Unix socket has 108 bytes at most; folders have more."""
+    state = tmp_path / ("deep" * 15) / ("deeper" * 15)
+    state.mkdir(parents=True)
+    with console.listen(state) as listener:
+        port = monitor.UnixPort(state)
+        board, _ = listener.accept()
+        board.sendall(b"hello")
+        assert port.read() == b"hello"
+        port.close()
+        board.close()
+
+
+def test_banner_comes_once_the_port_is_there(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [UNITOOL, "monitor", "--port", str(tmp_path / "none"), "--no-reconnect"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
 
 
 def test_missing_port_is_an_error_with_a_hint(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def _make(
     common = {**layout.param_headers(image.selection), "layout.h": layout.layout_h(image.board)}
     script = {"layout.ld": layout.layout_ld(image.board)}
     own, shared = compiling.own_compiles(image), compiling.shared_compiles(image)
-    with shared_objects.locked(image.out):
+    with paths.writing(image.out), shared_objects.locked(image.out):
         compiling.write_files(image.out, own, {**generated, **common, **script})
         compiling.write_for_tools(image, own, shared)
         compiling.run_ninja(image, image.out, found)  # first: an app's errors come at once
@@ -166,7 +166,7 @@ def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, obj
         linked = linking.link_boot(whole) if image.app_dir is None else linking.link_image(whole)
     except linking.LinkError as error:
         click.echo(error.text.rstrip(), err=True)
-        raise
+        raise toolchain.disk_full(f"link {job.name}", error.text) or error from None
     measured = sizes.measure(image.board, linked, stack)
     for f in sizes.functions_with_large_frames(image.out, _FRAME_BYTES_MAX):
         output.warn(f"{f.source}: {f.name} takes {f.frame_bytes} bytes of stack")

@@ -5,22 +5,32 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from unitool import __version__, output
+from unitool import output
 from unitool.errors import UnitoolError, UsageError
 
 # What a machine refuses and its user can mend; any other OSError is a bug and keeps its traceback.
 _REFUSED = {
-    errno.ENOSPC: "make room and try again",
-    errno.EDQUOT: "make room and try again",
+    errno.ENOSPC: "make room on this disk and try again",
+    errno.EDQUOT: "make room on this disk and try again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
     errno.EROFS: "name another place to write to, or make this one writable",
     errno.EACCES: "run it as the owner, or make it accessible",
     errno.EPERM: "run it as the owner, or make it accessible",
     errno.EIO: "look after this disk",
+}
+# Of a path that the user gave: without one it is a bug as well.
+_MISPLACED = {
+    errno.ENOENT: "look at the path: it is not there, or its folder is not, or takes no files",
+    errno.ENOTDIR: "a file stands where a folder is wanted: name another place",
+    errno.EEXIST: "a file stands where a folder is wanted: name another place",
+    errno.EISDIR: "a folder stands where a file is wanted: name another place",
+    errno.ENAMETOOLONG: "name a shorter path",
 }
 _COMMANDS = Path(__file__).parent / "commands"
 
@@ -44,7 +54,7 @@ class _Lazy(click.Group):
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="unitool")
+@click.version_option(package_name="unitool", prog_name="unitool")
 @click.option("-v", "--verbose", is_flag=True, help="Show the commands that unitool runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 def command(verbose: bool, as_json: bool) -> None:
@@ -65,11 +75,13 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
         path = error.filename2 or error.filename
+        hints = _REFUSED | (_MISPLACED if path else {})
+        if error.errno not in hints:
+            raise
+        output.detail(traceback.format_exc())
         where = f"{path}: " if path else ""
-        _fail(UnitoolError(f"{where}{error.strerror}", _REFUSED[error.errno]))
+        _fail(UnitoolError(f"{where}{error.strerror}", hints[error.errno]))
 
 
 def _fail(error: UnitoolError) -> NoReturn:

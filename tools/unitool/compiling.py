@@ -255,6 +255,8 @@ def _follow(name: str, lines: Iterable[str]) -> list[str]:
                 failing = True
                 next(todo, None)  # the command; -v has shown it
                 failures.append("")
+            elif line.startswith(("ninja: error", "ninja: fatal")):
+                failures.append(line)
             elif line.startswith("ninja:"):
                 output.detail(line.rstrip())
             elif failing:
@@ -266,6 +268,8 @@ def _follow(name: str, lines: Iterable[str]) -> list[str]:
 
 def explain(image: Image, found: Mapping[str, Component], text: str) -> BuildError:
     """Turn what the compiler said into one sentence."""
+    if full := toolchain.disk_full(f"compile {image.name}", text):
+        return full
     for missing in _NO_HEADER.finditer(text):
         header, place, line = missing["header"], Path(missing["file"]), int(missing["line"])
         owner = owner_of(header, found)

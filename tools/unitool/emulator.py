@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from unitool import console, output
+from unitool import console, output, paths
 from unitool.boards import Board
 from unitool.console import Clients, Console
 from unitool.errors import EmulatorError
@@ -55,7 +55,8 @@ class Emulator:
         on `gdb_port` or a free one; with `wait`, the CPU starts only when a debugger says so.
         `extra`: more QEMU arguments."""
         self.board = board
-        self.state = State(board, state)
+        with paths.writing(state):
+            self.state = State(board, state)
         self.console = Console(self._type)
         self.console.watch(self._failure)
         self.resets = 0
@@ -213,6 +214,11 @@ class Emulator:
                 (self.state.folder / CONSOLE).unlink(missing_ok=True)
         except EmulatorError as error:
             self._died = error
+        except OSError as error:
+            self._died = EmulatorError(
+                f"{error.filename or self.state.folder}: {error.strerror}",
+                "the state folder must be yours, on a disk with room",
+            )
         finally:
             self._qmp = None
             self._started.set()

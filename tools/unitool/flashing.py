@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from unitool import verify
+from unitool import paths, verify
 from unitool.boards import Area, Board
 from unitool.errors import EmulatorError, FlashError, FormatError
 from unitool.formats import flash as stored
@@ -43,12 +43,13 @@ def flash(
     that the other keeps what it has. FlashError while the board runs, or if the image is not for
     this board (`check`: nor for the product that it was provisioned for).
     """
-    state = State(board, folder)
     try:
-        with state.lock():
-            if boot is not None:
-                state.write_boot(boot)
-            return None if signed is None else _write_image(state, signed, slot, check=check)
+        with paths.writing(folder):
+            state = State(board, folder)
+            with state.lock():
+                if boot is not None:
+                    state.write_boot(boot)
+                return None if signed is None else _write_image(state, signed, slot, check=check)
     except EmulatorError as error:
         raise FlashError(error.message, error.hint) from None
 

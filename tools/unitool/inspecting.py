@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unitool.errors import FormatError
+from unitool.errors import FormatError, naming
 from unitool.formats import bundle, cose, flash, image, keyset, manifest, relocation, tlv
 from unitool.formats.image import Image
 
@@ -17,12 +17,13 @@ Facts = dict[str, Any]
 def file_facts(path: Path) -> Facts:
     """Return what a file holds; FormatError if it is none of ours."""
     data = path.read_bytes()
-    if data.startswith(b"UOTA"):
-        return bundle_facts(data)
-    if data[:4] == image.MAGIC.to_bytes(4, "little"):
-        return image_facts(image.parse(data))
-    if data[:1] == b"\x84":
-        return statement_facts(data)
+    with naming(path):
+        if data.startswith(b"UOTA"):
+            return bundle_facts(data)
+        if data[:4] == image.MAGIC.to_bytes(4, "little"):
+            return image_facts(image.parse(data))
+        if data[:1] == b"\x84":
+            return statement_facts(data)
     try:
         at = flash.find_boot_params(data)
     except FormatError:

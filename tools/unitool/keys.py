@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from unitool import paths
-from unitool.errors import SigningError, naming
+from unitool.errors import FormatError, SigningError, naming
 from unitool.formats import cose, keyset, p256
 from unitool.formats.keyset import Key, Keyset, Role
 
@@ -91,6 +91,11 @@ class KeyFolder:
 def load(path: Path) -> cose.SigningKey:
     """Return the private key in a PEM file that only its owner can read."""
     data = _read(path)
+    if b"PUBLIC KEY" in data:
+        raise SigningError(
+            f"{path} holds a public key; this takes the private one",
+            f"name {path.name.replace('.pub.', '.')} instead: unitool keygen makes both",
+        )
     if path.stat().st_mode & 0o077:
         raise SigningError(f"{path} can be read by others", f"chmod 600 {path}")
     try:
@@ -187,8 +192,9 @@ def generate(
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".keys-", dir=folder.parent))
     try:
-        _fill(partial, vid, fleet or secrets.token_bytes(FLEET_BYTES), url)
-    except OSError:
+        with paths.writing(folder):
+            _fill(partial, vid, fleet or secrets.token_bytes(FLEET_BYTES), url)
+    except (OSError, FormatError):
         shutil.rmtree(partial)
         raise
     try:
@@ -239,7 +245,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     partial = path.with_suffix(".new")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
+    with paths.writing(path), os.fdopen(descriptor, "wb") as file:
         file.write(data)
         os.fsync(descriptor)
     partial.replace(path)

@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import os
 import select
-import socket
 import sys
 import termios
 import time
@@ -18,8 +17,8 @@ from typing import IO, Protocol
 
 import serial
 
-from unitool import crash, output
-from unitool.errors import UnitoolError
+from unitool import console, crash, output
+from unitool.errors import UnitoolError, UsageError
 
 LEAVE = b"\x1d"  # Ctrl-]
 MENU = b"\x14"  # Ctrl-T
@@ -53,8 +52,13 @@ class SerialPort:
     """A serial port or any URL that pyserial knows (socket://, rfc2217://, loop://)."""
 
     def __init__(self, url: str, baud: int) -> None:
-        """Open it; OSError if it is not there or busy."""
-        self._serial = serial.serial_for_url(url, baudrate=baud, timeout=0.03)
+        """Open it; OSError if it is not there or busy, UsageError if it cannot be a port."""
+        try:
+            self._serial = serial.serial_for_url(url, baudrate=baud, timeout=0.03)
+        except ValueError as error:
+            raise UsageError(
+                f"{url}: {error}", "such as /dev/ttyACM0, socket://HOST:PORT or rfc2217://HOST:PORT"
+            ) from None
 
     def read(self) -> bytes:
         """Return what arrived within about 50 ms."""
@@ -73,10 +77,12 @@ class SerialPort:
 class UnixPort:
     """The console of an emulated board: a Unix socket in its state folder."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect; OSError if the board does not run."""
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(path))
+    def __init__(self, state: Path) -> None:
+        """Connect to the board that runs in `state`; OSError if it does not."""
+        try:
+            self._socket = console.connect(state)
+        except OSError:
+            raise ConnectionError("it does not run") from None
 
     def read(self) -> bytes:
         """Return what arrived within about 50 ms; OSError when the board was switched off."""
@@ -97,7 +103,7 @@ class UnixPort:
 
 
 def _why(error: OSError) -> str:
-    return error.strerror or str(error)
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 @dataclass(kw_only=True)
@@ -112,7 +118,8 @@ class Monitor:
     log_name: Path = Path("unitool-monitor.log")
     reconnect: bool = True
     echo: bool = False
-    absent: str = "Plug it in, or choose another with --port"
+    absent: str = "plug it in, or choose another with --port"
+    greeting: str = ""  # once the port is open
     write: Callable[[str], None] = field(default=lambda text: _to_terminal(text))
     _line: str = ""
     _in_menu: bool = False
@@ -124,6 +131,9 @@ class Monitor:
                 port = self._connect(keys, until)
                 if port is None:
                     return
+                if self.greeting:
+                    output.say(self.greeting)
+                    self.greeting = ""
                 try:
                     if self._session(port, keys, until):
                         return
@@ -148,7 +158,7 @@ class Monitor:
                     ) from None
                 if not complained:
                     self._note(
-                        f"{self.name} is not there: {_why(error)}. {self.absent}. Ctrl-] leaves"
+                        f"{self.name} is not there: {_why(error)}; {self.absent}; Ctrl-] leaves"
                     )
                     complained = True
             if until() or self._read_keys(keys, 0.3) == LEAVE:
@@ -209,9 +219,12 @@ class Monitor:
             self.log.close()
             self.log = None
             self._note("log off")
-        else:
+            return
+        try:
             self.log = self.log_name.open("a")
             self._note(f"log to {self.log_name}")
+        except OSError as error:
+            self._note(f"no log: {self.log_name}: {_why(error)}")
 
     def _show(self, text: str) -> None:
         for piece in text.replace("\r\n", "\n").splitlines(keepends=True):
@@ -219,12 +232,22 @@ class Monitor:
             self._line += piece
             stamp = time.strftime("%H:%M:%S ") if start and self.timestamps else ""
             self.write(stamp + piece)
-            if self.log:
-                self.log.write(stamp + piece)
-                self.log.flush()
+            self._record(stamp + piece)
             if piece.endswith("\n"):
                 self._explain(self._line)
                 self._line = ""
+
+    def _record(self, text: str) -> None:
+        if self.log is None:
+            return
+        try:
+            self.log.write(text)
+            self.log.flush()
+        except OSError as error:  # the console goes on
+            with contextlib.suppress(OSError):
+                self.log.close()
+            self.log = None
+            self._note(f"log off: {self.log_name}: {_why(error)}; Ctrl-T l starts it again")
 
     def _explain(self, line: str) -> None:
         report = crash.parse_line(line)

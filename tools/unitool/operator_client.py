@@ -76,16 +76,26 @@ def _result(response: httpx.Response) -> Any:
         )
     known = isinstance(facts, dict) and facts.get("error")
     if not known:
+        url = response.request.url
         raise ServerError(
-            f"the server answered {response.status_code}", hint="is this an update server?"
+            f"{url.scheme}://{url.netloc.decode()} answered {response.status_code}, not as an "
+            f"update server answers operators",
+            hint="give the address that unitool serve prints behind operators; devices have "
+            "another port",
         )
-    raise ServerError(facts["error"], hint=facts.get("hint"))
+    raise ServerError(facts["error"], hint=facts.get("hint") or "the server's log may say more")
 
 
 def connect(data: Path, url: str | None) -> Client:
     """The client for the server whose data folder this is."""
+    token_file = data / "operator.token"
+    if url is not None and not token_file.is_file():
+        raise ServerError(
+            f"no {token_file}, and a server listens to those who have its token",
+            hint="name the folder of your copy of the server's operator.token: --data DIR",
+        )
     try:
-        token = (data / "operator.token").read_text().strip()
+        token = token_file.read_text().strip()
         if url is None:
             url = str(json.loads((data / "address.json").read_text())["operators"])
     except PermissionError:
@@ -113,6 +123,7 @@ def server_options(function: F) -> F:
     url = click.option(
         "--server",
         "url",
+        metavar="URL",
         envvar="UNITOOL_SERVER",
         help="Where its operators' interface is, if not where its data folder says.",
     )

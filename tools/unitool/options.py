@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,27 @@ import click
 
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _KEY = "unitool.app"
+# What firmware/net/http-parse takes: plain HTTP, a host of at most 63 characters.
+_URL = re.compile(r"http://[A-Za-z0-9.-]{1,63}(?::(\d{1,5}))?(?:/[!-\"$-~]*)?", re.ASCII)
+_URL_BYTES_MAX = 128
+
+FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
+STATE = click.Path(file_okay=False, path_type=Path)
+COUNTER = click.IntRange(0, 0xFFFF_FFFF)
+PORT = click.IntRange(1, 65535)
+
+
+def device_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse a server that devices could not reach; empty: none."""
+    found = _URL.fullmatch(value or "")
+    in_range = found is not None and 0 < int(found[1] or 80) < 1 << 16
+    if value and (not in_range or len(value) > _URL_BYTES_MAX):
+        raise click.BadParameter(
+            f"{value!r} is not http://HOST:PORT, {_URL_BYTES_MAX} characters at most: devices read "
+            "nothing else"
+        )
+    return value
 
 
 def app_folder(command: Callable[..., Any]) -> Callable[..., Any]:

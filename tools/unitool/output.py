@@ -56,6 +56,11 @@ def emit(facts: Mapping[str, Any] | Sequence[Any]) -> None:
         click.echo(json.dumps(facts, indent=2, default=str))
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return "1 device" or "3 devices"; `many` where the plural is not made with an s."""
+    return f"{number} {one}" if number == 1 else f"{number} {many or f'{one}s'}"
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print aligned columns; numbers to the right."""
     lines = [[str(c) for c in row] for row in rows]

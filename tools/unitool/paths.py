@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -28,12 +30,25 @@ def cache() -> Path:
 
 def replace(path: Path, data: bytes) -> None:
     """Write a file in one step: who reads it meanwhile, or writes it too, sees one or the other."""
-    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    partial = None
     try:
+        descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)
             file.write(data)
         Path(partial).replace(path)
-    except OSError:
-        Path(partial).unlink()
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        if partial is not None:
+            Path(partial).unlink()
+        raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name what is written in an OSError that does not: of a full disk the system says no file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
         raise

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from unitool import build
+from unitool import build, paths
 from unitool.apps import App
 from unitool.boards import Board
 from unitool.errors import FlashError, FormatError
@@ -85,10 +85,11 @@ def provision(
     code = boot if boot is not None else build.build_boot(board).bin.read_bytes()
     params = make_params(app, board, keys, options)
     filled = flash.fill_boot_params(code, params)
-    state = State(board, state_dir)
-    with state.lock():
-        identity, new = _provide_identity(state, options)
-        state.write_boot(filled)
+    with paths.writing(state_dir):
+        state = State(board, state_dir)
+        with state.lock():
+            identity, new = _provide_identity(state, options)
+            state.write_boot(filled)
     return Provisioned(identity=identity, params=params, new=new)
 
 

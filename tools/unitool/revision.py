@@ -35,7 +35,13 @@ class Earlier:
         """Return the sizes of an app, or of the bootloader (None), as they were."""
         what: list[str | Path] = ["--boot"]
         if app_dir is not None:
-            what = [self.tree / app_dir.resolve().relative_to(self.repository)]
+            place = app_dir.resolve().relative_to(self.repository) / "app.toml"
+            if not (self.tree / place).is_file():
+                raise UsageError(
+                    f"{self.revision} has no {place}",
+                    f"compare with a later one: git -C {self.repository} log --oneline -- {place}",
+                )
+            what = [(self.tree / place).parent]
         out = self.out / f"{app_dir.name if app_dir else 'boot'}-{board.name}"
         command = [sys.executable, "-c", _RUN, "--json", "build", *what, "-b", board.name]
         try:

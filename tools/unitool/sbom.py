@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from uuid import UUID
 
-from unitool import __version__, components, third_party
+from unitool import components, third_party
 from unitool.build import Built
 
 SPEC_VERSION = "1.5"
@@ -22,7 +23,7 @@ def document(built: Built) -> bytes:
         app.components, found, who=f"app {app.name!r}", overrides=app.params
     )
     libraries = sorted({part.name for c in selection.order for part in c.third_party})
-    tool = {"type": "application", "name": "unitool", "version": __version__}
+    tool = {"type": "application", "name": "unitool", "version": version("unitool")}
     content = {
         "bomFormat": "CycloneDX",
         "specVersion": SPEC_VERSION,
@@ -56,7 +57,7 @@ def _own(name: str) -> dict[str, object]:
         "bom-ref": f"unitool/{name}",
         "group": "unitool",
         "name": name,
-        "version": __version__,
+        "version": version("unitool"),
         "licenses": [{"license": {"id": "Apache-2.0"}}],
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import string
+from collections.abc import Iterator
 from pathlib import Path
 
 from unitool import paths
@@ -24,7 +26,7 @@ def create(folder: Path, *, board: str, boards: list[str]) -> list[Path]:
             f"{name!r} cannot be an application's name",
             "small letters, digits and hyphens, a letter first",
         )
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         raise UnitoolError(f"{folder} is not empty", "choose another name")
     facts = {
         "name": name,
@@ -32,19 +34,21 @@ def create(folder: Path, *, board: str, boards: list[str]) -> list[Path]:
         "boards": ", ".join(boards),
         "checkout": str(paths.checkout()),
     }
-    written: list[Path] = []
+    was_there = folder.exists()
     try:
-        _fill(folder, facts, written)
+        return [*_fill(folder, facts)]
     except OSError:  # all or nothing
-        for path in written:
-            path.unlink(missing_ok=True)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not was_there and folder.is_dir():
+            folder.rmdir()
         raise
-    return written
 
 
-def _fill(folder: Path, facts: dict[str, str], written: list[Path]) -> None:
+def _fill(folder: Path, facts: dict[str, str]) -> Iterator[Path]:
     for source in sorted(p for p in _TEMPLATE.rglob("*") if p.is_file()):
         target = folder / source.relative_to(_TEMPLATE)
         target.parent.mkdir(parents=True, exist_ok=True)
-        written.append(target)
-        target.write_text(string.Template(source.read_text()).substitute(facts))
+        with paths.writing(target):
+            target.write_text(string.Template(source.read_text()).substitute(facts))
+        yield target

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from unitool.boards import Board
-from unitool.errors import BoardError, SetupError
+from unitool.errors import BoardError, BuildError, SetupError
 
 # Reproducible (no time, no folder, no host's build id) and without what bare metal never uses.
 _COMMON = (
@@ -48,6 +49,9 @@ _LINK = (
     "-Wl,--build-id=none",
     "-Wl,--no-warn-rwx-segments",
 )
+
+
+_DISK_FULL = ("No space left on device", "Disk quota exceeded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,17 @@ def for_board(board: Board, *, small: bool = False) -> Toolchain:
             *(arch.small if small else ()),
         ),
         granule=arch.granule,
+    )
+
+
+def disk_full(what: str, said: str) -> BuildError | None:
+    """What to raise if compiler, linker or ninja failed for want of room; None if they did not."""
+    if not any(text in said for text in _DISK_FULL):
+        return None
+    return BuildError(
+        f"no space left on the disk to {what}",
+        f"make room in the build's folder and in {os.environ.get('TMPDIR', '/tmp')}; the variable "
+        "TMPDIR names another folder for temporary files",
     )
 
 

@@ -15,7 +15,9 @@ from unitool.errors import UsageError
 
 @click.command()
 @options.app_folder
-@click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
+@click.option(
+    "-b", "--board", "names", metavar="BOARD", multiple=True, help="Board; several or none: all."
+)
 @click.option("--boot", is_flag=True, help="Build the bootloader instead of an application.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Another folder.")
 @click.option("--werror", is_flag=True, help="Warnings are errors.")

@@ -84,7 +84,8 @@ def _show_slot(slot: dict[str, Any], runs: bool) -> None:
 def _show_boot(status: dict[str, Any]) -> None:
     boot, crash = status["boot"], status.get("crash")
     safe = ", in safe mode" if boot["safe_mode"] else ""
-    output.say(f"last reset: {boot['reset_reason']}, {boot['crashes']} crash(es) in a row{safe}")
+    crashes = output.count(boot["crashes"], "crash", "crashes")
+    output.say(f"last reset: {boot['reset_reason']}, {crashes} in a row{safe}")
     if crash is not None:
         output.say(
             f"last crash: {crash['reason']} at pc {crash['pc']:08x}, lr {crash['lr']:08x}, "
@@ -110,7 +111,8 @@ def add(ids: tuple[str, ...], data: Path, url: str | None) -> None:
     found = [id_ for text in ids for id_ in _ids(text)]
     facts = connect(data, url).post("/devices", {"ids": found})
     output.emit(facts)
-    output.say(f"{facts['added']} of {len(found)} device(s) added; they enrol when they first poll")
+    listed = output.count(len(found), "device")
+    output.say(f"{facts['added']} of {listed} added; they enrol when they first poll")
 
 
 @command.command()

@@ -14,14 +14,14 @@ from unitool.state import State
 
 @click.command()
 @options.app_folder
-@click.option("-b", "--board", "name", required=True, help="Emulated board.")
+@click.option("-b", "--board", "name", metavar="BOARD", required=True, help="Emulated board.")
 @click.option(
     "--image",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    type=options.FILE,
     help="Another signed image than the app's.",
 )
 @click.option("--slot", type=click.Choice(["A", "B"]), help="Instead of the one that runs.")
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@click.option("--state", type=options.STATE, help="State folder.")
 @click.option("--force", is_flag=True, help="Write it even if the board will refuse to start it.")
 @options.boards_dirs
 def command(

@@ -18,7 +18,9 @@ _LINE = 200
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("-b", "--board", "name", help="Board of a state folder; else from its path.")
+@click.option(
+    "-b", "--board", "name", metavar="BOARD", help="Board of a state folder; else from its path."
+)
 @click.option(
     "-C",
     "--app",

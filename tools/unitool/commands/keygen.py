@@ -24,11 +24,15 @@ _ADVICE = (
 
 @click.command(epilog="\b\n" + "\n".join(f"{name:12} {advice}" for name, advice in _ADVICE))
 @options.app_folder
-@click.option("--vendor", help="Vendor's domain, where there is no app.toml.")
-@click.option("--url", help="Server's URL to put into the keyset.")
+@click.option("--vendor", metavar="DOMAIN", help="Vendor's domain, where there is no app.toml.")
+@click.option(
+    "--url", metavar="URL", callback=options.device_url, help="Server's URL to put into the keyset."
+)
 @click.option("--renew-keyset", is_flag=True, help="Sign the next keyset with the keys of today.")
-@click.option("--floor", type=click.IntRange(0), help="With --renew-keyset: least counter.")
-@click.option("-b", "--board", "names", multiple=True, help="With --floor: for these boards.")
+@click.option("--floor", type=options.COUNTER, help="With --renew-keyset: least counter.")
+@click.option(
+    "-b", "--board", "names", metavar="BOARD", multiple=True, help="With --floor: for these boards."
+)
 @options.boards_dirs
 def command(
     app_dir: Path,
@@ -40,6 +44,11 @@ def command(
     boards_dirs: tuple[Path, ...],
 ) -> None:
     """Make the keys of a vendor and its first keyset in APP_DIR/keys/."""
+    if not renew_keyset and (floor is not None or names):
+        raise UsageError(
+            "--floor and --board say what the next keyset demands",
+            "unitool keygen --renew-keyset --floor N -b BOARD",
+        )
     if renew_keyset:
         extra = (app_dir.resolve() / "boards", *boards_dirs)
         floors = {} if floor is None else _floors(app_dir, floor, names, extra)

@@ -7,17 +7,25 @@ from pathlib import Path
 import click
 from serial.tools import list_ports
 
-from unitool import boards, monitor, options, output
+from unitool import boards, monitor, options
 from unitool.errors import UsageError
-from unitool.state import CONSOLE
 
 
 @click.command()
-@click.option("-p", "--port", help="Serial port or URL (/dev/ttyACM0, socket://host:port, …).")
-@click.option("-b", "--board", help="Emulated board that runs: its console.")
-@click.option("--baud", default=115200, show_default=True, help="Bits per second.")
+@click.option(
+    "-p", "--port", metavar="PORT", help="Serial port or URL (/dev/ttyACM0, socket://host:port, …)."
+)
+@click.option("-b", "--board", metavar="BOARD", help="Emulated board that runs: its console.")
+@click.option(
+    "--baud",
+    type=click.IntRange(1),
+    metavar="N",
+    default=115200,
+    show_default=True,
+    help="Bits per second.",
+)
 @click.option("--timestamps", is_flag=True, help="Start each line with the time.")
-@click.option("--log", type=click.Path(path_type=Path), help="Append all output to this file.")
+@click.option("--log", type=options.OUTPUT, help="Append all output to this file.")
 @click.option("--no-reconnect", is_flag=True, help="End when the port is lost.")
 @click.option(
     "-C",
@@ -27,7 +35,7 @@ from unitool.state import CONSOLE
     default=Path(),
     help="App's folder.",
 )
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@click.option("--state", type=options.STATE, help="State folder.")
 @options.boards_dirs
 def command(
     port: str | None,
@@ -44,12 +52,12 @@ def command(
     absent = monitor.Monitor.absent
     if board:
         boards.load(board, ((folder / "boards").resolve(), *boards_dirs))
-        path = (state or folder / "build" / board / "state") / CONSOLE
-        absent = f"Start it with: unitool run -b {board}"
+        where = state or folder / "build" / board / "state"
+        absent = f"start it: unitool run -b {board}"
         name = f"{board}'s console"
 
         def opener() -> monitor.Port:
-            return monitor.UnixPort(path)
+            return monitor.UnixPort(where)
     else:
         url = port or _only_port()
         name = url
@@ -57,7 +65,6 @@ def command(
         def opener() -> monitor.Port:
             return monitor.SerialPort(url, baud)
 
-    output.say(f"{name}: Ctrl-] leaves, Ctrl-T h lists the keys")
     with log.open("a") if log else _Nothing() as file:
         monitor.Monitor(
             open_port=opener,
@@ -68,6 +75,7 @@ def command(
             log_name=log or Path("unitool-monitor.log"),
             reconnect=not no_reconnect,
             absent=absent,
+            greeting=f"{name}: Ctrl-] leaves, Ctrl-T h lists the keys",
         ).run()
 
 

@@ -11,7 +11,9 @@ from unitool import boards, output, scaffold
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-b", "--board", help="Board to start with; the first that there is.")
+@click.option(
+    "-b", "--board", metavar="BOARD", help="Board to start with; the first that there is."
+)
 def command(folder: Path, board: str | None) -> None:
     """Make an application in FOLDER that builds and runs unchanged."""
     known = boards.all_boards()

@@ -7,18 +7,27 @@ from pathlib import Path
 
 import click
 
-from unitool import keys, output, packing, paths, signing
+from unitool import keys, options, output, packing, paths, signing
 from unitool.errors import UsageError
 from unitool.formats import image
+from unitool.formats.reasons import MalformedError
 from unitool.formats.version import Version
 from unitool.packing import Release
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_NAME_BYTES_MAX = 128  # docs/protocol.md
+_NUMBER = click.IntRange(0, 0xFFFF_FFFF)
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=_FILE)
-@click.option("-b", "--board", "names", multiple=True, help="Without FILES: only these boards.")
+@click.argument("files", nargs=-1, type=options.FILE)
+@click.option(
+    "-b",
+    "--board",
+    "names",
+    metavar="BOARD",
+    multiple=True,
+    help="Without FILES: only these boards.",
+)
 @click.option(
     "-C",
     "--app",
@@ -27,14 +36,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="App's folder.",
 )
-@click.option("-o", "--out", type=_FILE, help="The bundle; default build/NAME-VERSION.uota.")
-@click.option("--key", "key_file", type=_FILE, help="Image key as PEM instead of keys/image.pem.")
 @click.option(
-    "--follows", multiple=True, help="LOW:HIGH: versions that this may follow; several; none: any."
+    "-o", "--out", type=options.OUTPUT, help="The bundle; default build/NAME-VERSION.uota."
 )
-@click.option("--boot-min", type=click.IntRange(0), help="Least bootloader version.")
-@click.option("--agent-min", type=click.IntRange(0), help="Least update agent version.")
-@click.option("--name", help="Name of the release.")
+@click.option(
+    "--key", "key_file", type=options.FILE, help="Image key as PEM instead of keys/image.pem."
+)
+@click.option(
+    "--follows",
+    metavar="LOW:HIGH",
+    multiple=True,
+    help="Versions that this may follow; several; none: any.",
+)
+@click.option("--boot-min", type=_NUMBER, metavar="N", help="Least bootloader version.")
+@click.option("--agent-min", type=_NUMBER, metavar="N", help="Least update agent version.")
+@click.option("--name", metavar="NAME", help="Name of the release.")
 @click.option("--with-keyset", is_flag=True, help="Put the current keyset in.")
 def command(
     files: tuple[Path, ...],
@@ -49,6 +65,10 @@ def command(
     with_keyset: bool,
 ) -> None:
     """Pack signed images (those of the app's build/, or FILES) into one .uota bundle."""
+    if name is not None and len(name.encode()) > _NAME_BYTES_MAX:
+        raise UsageError(
+            f"--name of {len(name.encode())} bytes, at most {_NAME_BYTES_MAX}", "give a shorter one"
+        )
     chosen = files or _signed_images(app_dir, names)
     folder = keys.find(app_dir)
     key = keys.load(key_file) if key_file else keys.need(app_dir).private(signing.IMAGE_KEY)
@@ -70,7 +90,7 @@ def command(
     target = out or _default(app_dir, chosen[0], items[0].image)
     target.parent.mkdir(parents=True, exist_ok=True)
     paths.replace(target, data)
-    output.say(f"packed {len(items)} image(s) into {target}: {len(data):,} B")
+    output.say(f"packed {output.count(len(items), 'image')} into {target}: {len(data):,} B")
     for path, item in zip(chosen, items, strict=True):
         extra = " with SBOM" if item.sbom else ""
         output.say(f"  {path}: {image.parse(item.image).version}, {len(item.image):,} B{extra}")
@@ -95,4 +115,11 @@ def _default(app_dir: Path, first: Path, data: bytes) -> Path:
 
 def _range(text: str) -> tuple[Version, Version]:
     low, _, high = text.partition(":")
-    return Version.parse(low), Version.parse(high or low)
+    hint = "such as --follows 1.2.0:1.4.3, or --follows 1.2.0"
+    try:
+        found = Version.parse(low), Version.parse(high or low)
+    except MalformedError as error:
+        raise UsageError(f"--follows {text}: {error.message}", hint) from None
+    if found[0] > found[1]:
+        raise UsageError(f"--follows {text}: {found[0]} is above {found[1]}", hint)
+    return found

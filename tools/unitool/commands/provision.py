@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, keys, options, output, provisioning
+from unitool import apps, boards, keys, options, output, paths, provisioning
 from unitool.errors import UsageError
 from unitool.formats.flash import Policy
 from unitool.provisioning import Options
@@ -16,11 +16,17 @@ from unitool.provisioning import Options
 
 @click.command()
 @options.app_folder
-@click.option("-b", "--board", "name", required=True, help="Emulated board.")
-@click.option("--server", "url", help="Update server, such as http://10.0.2.2:8080.")
-@click.option("--token", help="Enrolment token: 32 hexadecimal digits, or 'new'.")
+@click.option("-b", "--board", "name", metavar="BOARD", required=True, help="Emulated board.")
+@click.option(
+    "--server",
+    "url",
+    metavar="URL",
+    callback=options.device_url,
+    help="Update server, such as http://10.0.2.2:8080.",
+)
+@click.option("--token", metavar="HEX|new", help="Enrolment token: 32 hexadecimal digits, or new.")
 @click.option("--development/--production", default=None, help="Accept keys of role image-dev.")
-@click.option("--floor", default=0, type=click.IntRange(0), help="Least security counter.")
+@click.option("--floor", default=0, type=options.COUNTER, help="Least security counter.")
 @click.option(
     "--policy",
     default="always",
@@ -28,11 +34,11 @@ from unitool.provisioning import Options
     help="When the bootloader verifies an image.",
 )
 @click.option("--new-identity", is_flag=True, help="Make it another device: a new key.")
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@click.option("--state", type=options.STATE, help="State folder.")
 @click.option(
     "--list",
     "list_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.OUTPUT,
     help="Add the device's id to this factory list.",
 )
 @options.boards_dirs
@@ -104,5 +110,5 @@ def _token(text: str | None) -> bytes | None:
 def _add_to_list(path: Path, device: str) -> None:
     listed = path.read_text().split() if path.exists() else []
     if device not in listed:
-        with path.open("a") as file:
+        with paths.writing(path), path.open("a") as file:
             file.write(f"{device}\n")

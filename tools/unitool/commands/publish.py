@@ -10,19 +10,15 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from unitool import output
+from unitool import options, output
 from unitool.operator_client import connect, server_options
 
 CHUNK_BYTES = 64 * 1024
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--keyset",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Have the server trust this keyset first.",
-)
+@click.argument("file", type=options.FILE)
+@click.option("--keyset", type=options.FILE, help="Have the server trust this keyset first.")
 @server_options
 def command(file: Path, keyset: Path | None, data: Path, url: str | None) -> None:
     """Publish a .uota bundle; the server checks it and says which releases it made of it."""

@@ -79,7 +79,7 @@ def create(
     made = [client.post("/rollouts", asked | {"release": number}) for number in release]
     output.emit(made)
     for rollout in made:
-        first = f"first {canary} device(s)" if canary else "everybody at once"
+        first = f"first {output.count(canary, 'device')}" if canary else "everybody at once"
         output.say(f"rollout {rollout['id']} of {rollout['version']}: {first}")
     output.say(f"next: unitool rollout status {made[0]['id']} --watch")
 
@@ -151,7 +151,7 @@ def _without_times(facts: Any) -> Any:
 def _counts(rollout: dict[str, Any]) -> str:
     counts = rollout["counts"]
     if rollout["complete"]:
-        return f"all {counts['done']} device(s) done"
+        return f"complete: {output.count(counts['done'], 'device')} done"
     parts = [f"{counts[s]} {s}" for s in STAGES if counts.get(s)]
     if rollout["remaining"]:
         parts.append(f"{rollout['remaining']} to follow")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -18,17 +19,64 @@ _GDB = "gdb-multiarch"
 HTTP = 80
 
 
+def _regex(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        re.compile(value or "")
+    except re.error as error:
+        raise click.BadParameter(f"{value!r} is no regular expression: {error}") from None
+    return value
+
+
 @click.command()
 @options.app_folder
-@click.option("-b", "--board", "name", help="Emulated board; without it the first one.")
-@click.option("-f", "--forward", multiple=True, type=int, help="TCP port of the board to reach.")
+@click.option(
+    "-b", "--board", "name", metavar="BOARD", help="Emulated board; without it the first one."
+)
+@click.option(
+    "-f",
+    "--forward",
+    multiple=True,
+    type=options.PORT,
+    metavar="PORT",
+    help="TCP port of the board to reach.",
+)
 @click.option("--gdb", is_flag=True, help="Wait for a debugger before the first instruction.")
-@click.option("--gdb-port", default=3333, show_default=True, help="Where it waits.")
-@click.option("--expect", metavar="REGEX", help="End when the console shows this; for scripts.")
-@click.option("--timeout", default=60.0, show_default=True, help="Seconds for --expect.")
-@click.option("--server", help="Update server as the board sees it (this machine is 10.0.2.2).")
-@click.option("--counter", default=0, help="Security counter of the image.", show_default=True)
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="State folder.")
+@click.option(
+    "--gdb-port",
+    type=options.PORT,
+    metavar="PORT",
+    default=3333,
+    show_default=True,
+    help="Where it waits.",
+)
+@click.option(
+    "--expect",
+    metavar="REGEX",
+    callback=_regex,
+    help="End when the console shows this; for scripts.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="For --expect.",
+)
+@click.option(
+    "--server",
+    metavar="URL",
+    callback=options.device_url,
+    help="Update server as the board sees it (this machine is 10.0.2.2).",
+)
+@click.option(
+    "--counter",
+    type=options.COUNTER,
+    default=0,
+    show_default=True,
+    help="Security counter of the image.",
+)
+@click.option("--state", type=options.STATE, help="State folder.")
 @click.option("--no-build", is_flag=True, help="Run what lies in the board's flash.")
 @options.boards_dirs
 def command(

@@ -93,7 +93,7 @@ def _started(server: Started) -> None:
     )
     output.say(f"devices    {server.devices}")
     output.say(f"operators  {server.operators}  (token in {server.folder / 'operator.token'})")
-    output.say(f"data       {server.folder.resolve()}")
+    output.say(f"data       {server.folder}")
     output.say(f"key        {server.key_file}")
     for text in server.warnings:
         output.warn(text)

@@ -13,18 +13,20 @@ from unitool.formats import image
 
 @click.command()
 @options.app_folder
-@click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
+@click.option(
+    "-b", "--board", "names", metavar="BOARD", multiple=True, help="Board; several or none: all."
+)
 @click.option(
     "--counter",
     default=0,
     show_default=True,
-    type=click.IntRange(0, signing.COUNTER_MAX),
+    type=options.COUNTER,
     help="Security counter: devices never go below the floor.",
 )
 @click.option(
     "--key",
     "key_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.FILE,
     help="Image key as PEM instead of keys/image.pem.",
 )
 @options.boards_dirs

@@ -19,7 +19,9 @@ _DIFF_HEADER = ["part", "flash", "+/-", "RAM", "+/-"]
 
 @click.command()
 @options.app_folder
-@click.option("-b", "--board", "names", multiple=True, help="Board; several or none: all.")
+@click.option(
+    "-b", "--board", "names", metavar="BOARD", multiple=True, help="Board; several or none: all."
+)
 @click.option("--boot", is_flag=True, help="The bootloader instead of an application.")
 @click.option("--diff", metavar="REV", help="Compare with a git revision, such as HEAD.")
 @options.boards_dirs

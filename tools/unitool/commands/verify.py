@@ -15,20 +15,25 @@ from unitool.formats.image import Image
 from unitool.trust import Trust
 from unitool.verify import Policy
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _IDENTITY_HINT = "give what app.toml says of all three, or -C APP and -b BOARD"
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
-@click.option("--key", "key_files", multiple=True, type=_FILE, help="Image key (PEM) to trust.")
-@click.option("--keyset", "keyset_file", type=_FILE, help="Keyset whose image keys to trust.")
-@click.option("--root", "roots", multiple=True, type=_FILE, help="Root key (PEM) of the keyset.")
+@click.argument("file", type=options.FILE)
+@click.option(
+    "--key", "key_files", multiple=True, type=options.FILE, help="Image key (PEM) to trust."
+)
+@click.option(
+    "--keyset", "keyset_file", type=options.FILE, help="Keyset whose image keys to trust."
+)
+@click.option(
+    "--root", "roots", multiple=True, type=options.FILE, help="Root key (PEM) of the keyset."
+)
 @click.option("--development", is_flag=True, help="Trust keys of role image-dev too.")
-@click.option("--floor", default=0, type=click.IntRange(0), help="Least security counter.")
-@click.option("--vendor", help="Demand this vendor.")
-@click.option("--product", help="Demand this product (needs --vendor and --hw).")
-@click.option("--hw", help="Demand this hardware.")
+@click.option("--floor", default=0, type=options.COUNTER, help="Least security counter.")
+@click.option("--vendor", metavar="DOMAIN", help="Demand this vendor.")
+@click.option("--product", metavar="NAME", help="Demand this product (needs --vendor and --hw).")
+@click.option("--hw", metavar="NAME", help="Demand this hardware.")
 @click.option(
     "-C",
     "--app",
@@ -36,7 +41,9 @@ _IDENTITY_HINT = "give what app.toml says of all three, or -C APP and -b BOARD"
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Demand this application's identity, and trust its keys.",
 )
-@click.option("-b", "--board", "board_name", help="Demand that it runs on this board.")
+@click.option(
+    "-b", "--board", "board_name", metavar="BOARD", help="Demand that it runs on this board."
+)
 @options.boards_dirs
 def command(
     file: Path,

@@ -186,6 +186,10 @@ class Identity:
 
     def encode(self) -> bytes:
         """Return the record of 512 bytes."""
+        if not self.url.isascii():
+            raise MalformedError(
+                f"server URL {self.url!r} is not ASCII", "write its host name in Punycode: xn--…"
+            )
         url = self.url.encode()
         if len(url) > URL_BYTES_MAX:
             raise TooLargeError(

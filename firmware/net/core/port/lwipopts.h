@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lwIP 2.2.1 as unitool uses it: polled, no threads, IPv4. Pools are sized so that each connection
+// lwIP as unitool uses it: polled, no threads, IPv4. Pools are sized so that each connection
 // can use its share and no more; see net/tcp.
 #pragma once
 #include "hal/checksum.h"
