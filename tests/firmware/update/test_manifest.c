@@ -3,33 +3,22 @@
 // components: slots lib/crypto/p256
 // include: firmware/update/agent tests/firmware/slots
 // Manifests: the golden vectors, every rule of the device's, every flipped bit.
-#include "check.h"
 #include "hal/err.h"
 #include "manifest.h"
-#include "vectors.h"
+#include "product.h"
 
 void hal_wdt_feed(void);
 void hal_wdt_feed(void) { // slots feeds it; there is none here
 }
 
-static uint8_t keyset_bytes[1024], block[BOOT_PARAMS_BYTES], signed_bytes[4096];
-static struct boot_params params;
-static struct keyset keyset;
+static uint8_t signed_bytes[4096];
 static struct manifest_policy policy;
 
 static void load_trust(void) {
-    struct vector v = {0};
-    vector_load(&v, "boot_params", "good");
-    CHECK(vector_hex(&v, "block", block, sizeof block) == sizeof block);
-    CHECK(boot_params_read(&params, block) == 0);
-    vector_load(&v, "keyset", "good");
-    uint32_t n = vector_hex(&v, "signed", keyset_bytes, sizeof keyset_bytes);
-    CHECK(keyset_parse(&keyset, keyset_bytes, n, &params) == 0);
-    free(v.text);
     policy = (struct manifest_policy){
-        .keyset = &keyset,
-        .vid = params.vid,
-        .cid = params.cid,
+        .keyset = product_keyset(),
+        .vid = product_params()->vid,
+        .cid = product_params()->cid,
         .floor = 3,
         .running = {1, 2, 0, 0},
         .boot_version = 1,
