@@ -31,8 +31,8 @@ from ota_server.status import is_older
 from ota_server.store import Change, add_keyset, add_release, now_s
 
 
-class NotFoundError(ServerError):
-    """There is no such thing."""
+class UnknownIdError(ServerError):
+    """No release, rollout or device has this id, or several devices."""
 
 
 class Operations:
@@ -97,16 +97,16 @@ class Operations:
     # ---- rollouts
 
     def rollout(self, id_: int) -> Rollout:
-        """NotFoundError if there is no such rollout."""
+        """UnknownIdError if there is no such rollout."""
         if id_ not in self.fleet.rollouts:
-            raise NotFoundError(f"no rollout {id_}", hint="unitool rollout status")
+            raise UnknownIdError(f"no rollout {id_}", hint="unitool rollout status")
         return self.fleet.rollouts[id_]
 
     async def begin(self, release_id: int, policy: Policy) -> Rollout:
         """Start to roll out a release."""
         release = self.fleet.releases.get(release_id)
         if release is None:
-            raise NotFoundError(f"no release {release_id}", hint="unitool publish FILE.uota")
+            raise UnknownIdError(f"no release {release_id}", hint="unitool publish FILE.uota")
         for old in self.fleet.rollouts.values():
             if old.release.id == release_id and old.phase is not Phase.ABORTED:
                 raise ServerError(
@@ -180,12 +180,12 @@ class Operations:
     # ---- devices
 
     def device(self, prefix: str) -> Live:
-        """The one device whose id starts so; NotFoundError if none or several do."""
+        """The one device whose id starts so; UnknownIdError if none or several do."""
         found = [d for i, d in self.fleet.devices.items() if i.hex().startswith(prefix.lower())]
         if len(found) == 1 and prefix:
             return found[0]
         many = f"{len(found)} devices" if found else "no device"
-        raise NotFoundError(
+        raise UnknownIdError(
             f"{many} with an id that starts with {prefix!r}", hint="unitool device list"
         )
 

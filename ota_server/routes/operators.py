@@ -17,7 +17,7 @@ from starlette.routing import Route
 from unitool.errors import FormatError, UnitoolError
 
 from ota_server.model import Policy, Range, Standing
-from ota_server.operations import NotFoundError, Operations
+from ota_server.operations import Operations, UnknownIdError
 from ota_server.routes.facts import (
     device_details,
     device_facts,
@@ -84,7 +84,7 @@ class Api:
                 )
             try:
                 return JSONResponse(await handler(request))
-            except NotFoundError as error:
+            except UnknownIdError as error:
                 return _error(404, error.message, error.hint)
             except FormatError as error:
                 return _error(422, error.message, error.hint)

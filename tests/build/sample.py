@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from unitool.boards import BODY_OFFSET, Board
+
 HERE = Path(__file__).parent
 REAL = HERE.parents[1]
 BOARDS = ("mps2-an385", "virt-rv32")
@@ -61,6 +63,11 @@ def make_tree(at: Path) -> Path:
             f'extern const char board_name[];\nconst char board_name[] = "{name}";\n'
         )
     return at
+
+
+def body_address(board: Board, slot: int) -> int:
+    """Return the address of the body of slot 0 (A) or 1 (B)."""
+    return board.slot_address(slot) + BODY_OFFSET
 
 
 MakeApp = Callable[..., Path]

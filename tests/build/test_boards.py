@@ -10,6 +10,8 @@ import pytest
 from unitool import boards
 from unitool.errors import BoardError, UsageError
 
+from .sample import body_address
+
 # name: (text in the good file, what replaces it, what the error says)
 BAD = {
     "unknown_key": ("summary =", "colour = 1\nsummary =", "board.colour: unknown key"),
@@ -82,7 +84,7 @@ def test_real_boards_are_read() -> None:
     found = {board.name: board for board in boards.all_boards()}
     assert {"mps2-an385", "virt-rv32"} <= set(found)
     arm, riscv = found["mps2-an385"], found["virt-rv32"]
-    assert arm.body_address(0) == 0x2140_0200 and arm.body_address(1) == 0x2150_0200
+    assert body_address(arm, 0) == 0x2140_0200 and body_address(arm, 1) == 0x2150_0200
     assert arm.memory.ram.end == arm.memory.retained.base
     assert riscv.layout["boot"].size == riscv.memory.boot.size
     assert riscv.flash.size == 64 << 20

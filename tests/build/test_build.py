@@ -14,7 +14,7 @@ from unitool.elf_image import Elf
 from unitool.errors import BuildError
 from unitool.formats import relocation
 
-from .sample import APP_TOML, MAIN_C, MakeApp, make_tree
+from .sample import APP_TOML, MAIN_C, MakeApp, body_address, make_tree
 
 
 def test_build_leaves_everything(board: Board, make_app: MakeApp) -> None:
@@ -34,7 +34,7 @@ def test_build_leaves_everything(board: Board, make_app: MakeApp) -> None:
     ):
         assert (built.out / name).is_file(), name
     body = built.bin.read_bytes()
-    table = relocation.decode(body, board.body_address(0))
+    table = relocation.decode(body, body_address(board, 0))
     assert built.sizes.flash_B == len(body) and built.sizes.reloc_entries == len(table.words) > 0
     assert built.build_id in body and len(built.build_id) == 20
     assert not list(built.out.glob("link*"))
@@ -43,10 +43,10 @@ def test_build_leaves_everything(board: Board, make_app: MakeApp) -> None:
 def test_elf_and_bin_say_the_same(board: Board, make_app: MakeApp) -> None:
     built = build.build(make_app(), board)
     body = built.bin.read_bytes()
-    assert Elf(built.elf).contents(board.body_address(0)) == body
+    assert Elf(built.elf).contents(body_address(board, 0)) == body
     assert built.slot_b_elf is not None
-    moved = Elf(built.slot_b_elf).contents(board.body_address(1))
-    assert moved == relocation.apply(body, board.body_address(1) - board.body_address(0))
+    moved = Elf(built.slot_b_elf).contents(body_address(board, 1))
+    assert moved == relocation.apply(body, body_address(board, 1) - body_address(board, 0))
 
 
 def test_build_id_is_the_hash_of_the_body_without_it(board: Board, make_app: MakeApp) -> None:

@@ -11,7 +11,7 @@ from unitool import boards, build
 from unitool.errors import BuildError
 from unitool.formats import relocation
 
-from .sample import BUILT, REAL
+from .sample import BUILT, REAL, body_address
 
 APPS = sorted(file.parent for file in (REAL / "firmware" / "apps").glob("*/app.toml"))
 
@@ -23,7 +23,7 @@ def test_app_builds_without_warnings(
 ) -> None:
     board = boards.load(name)
     built = build.build(app, board, out=tmp_path / "out", werror=True)
-    table = relocation.decode(built.bin.read_bytes(), board.body_address(0))
+    table = relocation.decode(built.bin.read_bytes(), body_address(board, 0))
     assert table.words and built.sizes.reloc_percent < 4
     assert "warning" not in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from unitool.elf_image import Elf
 from unitool.errors import BuildError
 from unitool.formats import relocation
 
-from .sample import APP_TOML, MakeApp
+from .sample import APP_TOML, MakeApp, body_address
 
 EVERYTHING_C = """#include "net/tcp.h"
 
@@ -57,7 +57,7 @@ extern "C" int main() { int n = 0; for (auto s : shapes) { n += s->area(); } ret
 
 def test_everything_that_holds_addresses_moves(board: Board, make_app: MakeApp) -> None:
     built = build.build(make_app(main=EVERYTHING_C), board)
-    table = relocation.decode(built.bin.read_bytes(), board.body_address(0))
+    table = relocation.decode(built.bin.read_bytes(), body_address(board, 0))
     assert len(table.plus) >= 5
     assert bool(table.minus) == (board.arch == "riscv")
 
@@ -71,16 +71,16 @@ def test_cpp_with_vtables_and_constructors_moves(board: Board, make_app: MakeApp
 def test_table_starts_at_the_head_and_follows_the_format(board: Board, make_app: MakeApp) -> None:
     body = build.build(make_app(main=EVERYTHING_C), board).bin.read_bytes()
     offset = relocation.offset_of(body)
-    table = relocation.decode(body, board.body_address(0))
+    table = relocation.decode(body, body_address(board, 0))
     assert table.granule == (2 if board.arch == "riscv" else 4)
     assert body[offset : offset + len(relocation.encode(table))] == relocation.encode(table)
 
 
 def test_slot_b_really_linked_is_the_image_moved(board: Board, make_app: MakeApp) -> None:
     built = build.build(make_app(main=EVERYTHING_C), board)
-    distance = board.body_address(1) - board.body_address(0)
+    distance = body_address(board, 1) - body_address(board, 0)
     moved = relocation.apply(built.bin.read_bytes(), distance)
-    assert Elf(built.slot_b_elf or Path()).contents(board.body_address(1)) == moved
+    assert Elf(built.slot_b_elf or Path()).contents(body_address(board, 1)) == moved
 
 
 def refused(make_app: MakeApp, board: Board, main: str) -> str:
@@ -145,7 +145,7 @@ def test_only_the_link_for_slot_b_finds_a_bend(board: Board, make_app: MakeApp, 
     b = board.slot_address(1)
     with_script(tree, board, f"LONG(__slot_base == {b:#x} ? __slot_base + 4 : __slot_base)")
     message = refused(make_app, board, MAIN)
-    assert re.match(rf"crooked .* is not reproduced at {board.body_address(1):#x}", message)
+    assert re.match(rf"crooked .* is not reproduced at {body_address(board, 1):#x}", message)
 
 
 def test_word_that_no_relocation_explains_is_refused_by_name(

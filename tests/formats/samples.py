@@ -8,9 +8,11 @@ from hashlib import sha256
 
 from hypothesis import strategies as st
 from unitool.formats import image, p256, relocation
+from unitool.formats.image import Image
+from unitool.formats.reasons import SlotBoundError
 from unitool.formats.relocation import Table
 from unitool.formats.version import Version
-from unitool.verify import Policy
+from unitool.verify import Policy, check_image
 
 VENDOR, PRODUCT, HW = "example.com", "thermostat", "rev-b"
 VID = image.vendor_id(VENDOR)
@@ -64,6 +66,22 @@ def make_image(body: bytes | None = None, counter: int = 5, **more: object) -> b
         "key": IMAGE_KEY,
     }
     return image.build(body or make_body(), **(values | more))  # type: ignore[arg-type]
+
+
+def check_slot(data: bytes, policy: Policy, address: int) -> Image:
+    """What lies in a slot at `address`, judged as a bootloader does; raises why it may not start.
+
+    Moved back to where it was signed for, it is the file that everybody else checks.
+    """
+    assert policy.slot_a is not None
+    found = image.parse(data, exact=False)
+    if found.rom_fixed and found.load_addr != address:
+        raise SlotBoundError(f"linked for the slot at {found.load_addr:#010x}, not {address:#010x}")
+    if found.relocatable and address != policy.slot_a:
+        head = len(found.header)
+        body = relocation.apply(found.body, policy.slot_a - address)
+        data = data[:head] + body + data[head + len(body) :]
+    return check_image(data[: found.file_size], policy)
 
 
 versions = st.builds(

@@ -15,7 +15,7 @@ from unitool.errors import FormatError
 from unitool.formats import cose, image, p256, reasons, relocation
 from unitool.formats.image import HEADER_BYTES_OURS
 from unitool.formats.version import Version
-from unitool.verify import check_image, check_slot
+from unitool.verify import check_image
 
 from .samples import (
     BASE,
@@ -26,6 +26,7 @@ from .samples import (
     SLOT_A,
     SLOT_B,
     VID,
+    check_slot,
     flipped,
     key,
     make_body,

@@ -11,9 +11,21 @@ import pytest
 from unitool import keys
 from unitool.formats import image, p256, reasons, relocation
 from unitool.formats.version import Version
-from unitool.verify import Policy, check_image, check_slot
+from unitool.verify import Policy, check_image
 
-from .samples import CID, DELTA, HW, PRODUCT, SLOT_A, SLOT_B, SLOT_BYTES, VENDOR, VID, make_body
+from .samples import (
+    CID,
+    DELTA,
+    HW,
+    PRODUCT,
+    SLOT_A,
+    SLOT_B,
+    SLOT_BYTES,
+    VENDOR,
+    VID,
+    check_slot,
+    make_body,
+)
 
 IMGTOOL = Path(sys.executable).with_name("imgtool")
 # The command of FORMAT.md section 4, without key and files.

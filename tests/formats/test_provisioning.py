@@ -51,7 +51,7 @@ def test_device_is_new_once_and_keeps_its_key(factory: Factory) -> None:
     assert first.new
     assert not again.new
     assert again.identity == first.identity
-    assert provisioning.read_identity(BOARD, factory.path) == first.identity
+    assert flash.read_identity(factory.area("identity")) == first.identity
     assert factory.area("identity").count(b"UTID") == 1
 
 
@@ -62,7 +62,7 @@ def test_change_of_url_is_appended_and_the_key_stays(factory: Factory) -> None:
     assert second.identity.token == first.identity.token
     assert (second.identity.url, second.identity.development) == ("http://other:1", True)
     assert factory.area("identity")[:512] == first.identity.encode()
-    assert provisioning.read_identity(BOARD, factory.path) == second.identity
+    assert flash.read_identity(factory.area("identity")) == second.identity
 
 
 def test_full_identity_area_is_an_error_and_new_identity_clears_it(factory: Factory) -> None:

@@ -24,6 +24,9 @@ from unitool.formats import (
 from unitool.formats.fastpath import Envelopes
 from unitool.formats.journal import Journal
 from unitool.formats.reasons import FormatError
+from unitool.verify import Policy
+
+from .samples import check_slot
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -84,8 +87,6 @@ def test_generator_reproduces_the_committed_files() -> None:
 
 def check_image(data: bytes) -> image.Image:
     """What a device with the vectors' keys checks, in its order."""
-    from unitool.verify import Policy, check_slot
-
     policy = Policy(
         vid=PRODUCT.hex("vid"),
         cid=PRODUCT.hex("cid"),

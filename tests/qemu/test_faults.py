@@ -89,7 +89,7 @@ def test_every_reset_has_its_reason(device: Device) -> None:
         board.cut()
         board.power_on()
         board.console.expect(rf"start 3, reason {RESET_POWER_ON}\b")
-        board.reset()
+        board.qmp("system_reset")
         # RAM that outlives the reset tells the button from the mains where the supervisor sees it.
         seen = RESET_EXTERNAL if board.board.emulator.ram_file else RESET_POWER_ON
         board.console.expect(rf"start 4, reason {seen}\b")

@@ -132,7 +132,3 @@ class Board:
     def slot_address(self, slot: int) -> int:
         """Return the address of the header of slot 0 (A) or 1 (B)."""
         return self.flash.base + self.slots[slot].offset
-
-    def body_address(self, slot: int) -> int:
-        """Return the address of the body of slot 0 (A) or 1 (B)."""
-        return self.slot_address(slot) + BODY_OFFSET

@@ -87,11 +87,6 @@ class Console:
                 self._changed.wait(timeout_s)
             return self._text[position:]
 
-    def skip(self) -> None:
-        """Let `expect` see only what comes from now on."""
-        with self._changed:
-            self._position = len(self._text)
-
 
 def connect(state: Path) -> socket.socket:
     """Connect to the console of the board that runs in `state`. OSError if none does."""

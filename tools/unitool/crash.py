@@ -11,12 +11,12 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from unitool import output
+from unitool.board_model import BODY_OFFSET
 
 _LINE = re.compile(
     r"panic: (?P<reason>.*?) pc=(?P<pc>[0-9a-f]{8}) lr=(?P<lr>[0-9a-f]{8}) sp=(?P<sp>[0-9a-f]{8})"
     r" base=(?P<base>[0-9a-f]{8}) build=(?P<build>[0-9a-f]{40})(?: stack=(?P<stack>[0-9a-f,]*))?"
 )
-_BODY_OFFSET = 0x200
 _FIRST_SECTION = ".head"  # of hal/arch/*/image.ld; segments may start before it, with ELF headers
 # `fault STATUS STATUS EXCEPTION at ADDRESS`, as firmware/os/log/text/report.c prints it.
 _FAULT = re.compile(r"fault ([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+) at ([0-9a-f]{8})")
@@ -131,8 +131,8 @@ def decode(crash: Crash, elf: Path) -> list[Frame]:
             if s["sh_flags"] & 4  # SHF_EXECINSTR
         ]
         head = image.get_section_by_name(_FIRST_SECTION)
-        start = head["sh_addr"] if head else crash.slot_base + _BODY_OFFSET
-    shift = start - (crash.slot_base + _BODY_OFFSET)
+        start = head["sh_addr"] if head else crash.slot_base + BODY_OFFSET
+    shift = start - (crash.slot_base + BODY_OFFSET)
     tool = _ADDR2LINE.get(machine)
     if tool is None:
         return []

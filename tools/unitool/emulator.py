@@ -108,10 +108,6 @@ class Emulator:
         """Cut the power: kill QEMU where it stands."""
         self._stop(signal.SIGKILL)
 
-    def reset(self) -> None:
-        """Press the reset button."""
-        self.qmp("system_reset")
-
     def port(self, guest: int) -> int:
         """Return the port on 127.0.0.1 behind which the guest's TCP port `guest` is."""
         if guest not in self._ports:

@@ -93,15 +93,6 @@ def provision(
     return Provisioned(identity=identity, params=params, new=new)
 
 
-def read_identity(board: Board, state_dir: Path) -> Identity | None:
-    """Return who an emulated board is; None if it was never provisioned."""
-    area = board.layout["identity"]
-    try:
-        return flash.read_identity(State(board, state_dir).read(area.offset, area.size))
-    except FormatError:
-        return None
-
-
 def _provide_identity(state: State, options: Options) -> tuple[Identity, bool]:
     """Keep the identity, append a changed one, or write the first."""
     area = state.board.layout["identity"]

@@ -62,20 +62,6 @@ def check_image(data: bytes, policy: Policy) -> Image:
     return found
 
 
-def check_slot(data: bytes, policy: Policy, address: int) -> Image:
-    """Return the image that lies in a slot at `address`, or raise why it may not start there."""
-    found = image.parse(data, exact=False)
-    _check_identity(found, policy)
-    if found.rom_fixed and found.load_addr != address:
-        raise SlotBoundError(f"linked for the slot at {found.load_addr:#010x}, not {address:#010x}")
-    _check_place(found, policy)
-    if found.relocatable and policy.slot_a is not None:
-        found = canonical(data, found, address - policy.slot_a)
-    found.check_digest()
-    _check_signature(found, policy)
-    return found
-
-
 def canonical(data: bytes, found: Image, delta: int) -> Image:
     """Return the image as it was signed, from one that lies `delta` bytes above slot A."""
     if delta == 0:
