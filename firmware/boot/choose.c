@@ -24,12 +24,16 @@ static bool is_current(const struct choose_in *in, int slot) {
            (!is_live(other) || in->refusal[!slot] < 0 || in->slot[slot].sequence > other->sequence);
 }
 
+static uint8_t one_more(uint8_t count) {
+    return (uint8_t)(count < UINT8_MAX ? count + 1 : count);
+}
+
 // How often in a row this slot's image ended like that: once more, if it is the one that just did.
 static uint8_t in_a_row(const struct choose_in *in, int slot, bool once_more, uint8_t before) {
     if (!once_more || in->last.count == 0 || in->last.slot != slot) {
         return 0;
     }
-    return before < UINT8_MAX ? (uint8_t)(before + 1) : UINT8_MAX;
+    return one_more(before);
 }
 
 static uint8_t crashes_of(const struct choose_in *in, int slot) {
@@ -92,7 +96,7 @@ static bool try_again(struct slot_record *r, uint8_t reset) {
         }
         r->state = SLOT_REVERTED;
         r->reason = SLOT_REASON_POWER_ONS;
-        r->reverts = r->reverts < UINT8_MAX ? (uint8_t)(r->reverts + 1) : UINT8_MAX;
+        r->reverts = one_more(r->reverts);
         return false;
     }
     if (r->tries < SLOT_TRIES_MAX) {

@@ -46,5 +46,6 @@ struct choose_first {
     uint8_t digest[32];
 };
 
-// Which valid image becomes confirmed: the higher counter, then version. -1 if none is valid.
+// Which valid image becomes confirmed: the higher counter, then version. The slot, or -1 (no enum
+// err) if none is valid.
 int boot_choose_first(const struct choose_first found[SLOT_COUNT]);

@@ -11,8 +11,13 @@
 
 enum { FEED_BYTES = 4096 };
 
+struct slot_bytes {
+    const struct hal_flash *flash;
+    struct hal_area area;
+};
+
 static int read_slot(void *ctx, uint32_t offset, void *to, uint32_t size) {
-    const struct slot_source *s = ctx;
+    const struct slot_bytes *s = ctx;
     if (offset > s->area.size || size > s->area.size - offset) {
         return ERR_RANGE;
     }
@@ -22,25 +27,18 @@ static int read_slot(void *ctx, uint32_t offset, void *to, uint32_t size) {
     return hal_flash_read(s->flash, s->area.offset + offset, to, size);
 }
 
-void slot_source_open(struct slot_source *s, const struct hal_layout *layout, int slot) {
-    *s = (struct slot_source){.flash = layout->flash, .area = layout->slot[slot]};
-    s->source = (struct image_source){.read = read_slot, .ctx = s};
-}
-
 uintptr_t slot_address(const struct hal_layout *layout, int slot) {
     return layout->flash->base + layout->slot[slot].offset;
 }
 
 static int check_content(const struct slot_policy *policy, int slot, const struct image_info *info,
                          const struct image_source *image) {
-    // A multiple of the hash's block; larger hardly pays.
-    uint8_t buf[2 * SHA256_BLOCK_BYTES];
     uint8_t digest[SHA256_BYTES];
     struct image_place place = {
         .slot_a_body = (uint32_t)slot_address(policy->layout, 0) + info->hdr_size,
         .body = (uint32_t)slot_address(policy->layout, slot) + info->hdr_size,
     };
-    int err = image_canonical_digest(info, image, &place, buf, sizeof(buf), digest);
+    int err = image_canonical_digest(info, image, &place, digest);
     if (err < 0) {
         return err;
     }
@@ -51,9 +49,9 @@ static int check_content(const struct slot_policy *policy, int slot, const struc
 __attribute__((noinline)) int slot_check(const struct slot_policy *policy, int slot,
                                          struct image_info *out) {
     const struct boot_params *params = policy->params;
-    struct slot_source s;
-    slot_source_open(&s, policy->layout, slot);
-    int err = image_parse(out, &s.source, s.area.size);
+    struct slot_bytes s = {.flash = policy->layout->flash, .area = policy->layout->slot[slot]};
+    const struct image_source image = {.read = read_slot, .ctx = &s};
+    int err = image_parse(out, &image, s.area.size);
     if (err < 0) {
         return err;
     }
@@ -71,7 +69,7 @@ __attribute__((noinline)) int slot_check(const struct slot_policy *policy, int s
     if (out->sig_alg != IMAGE_SIG_ES256) {
         return ERR_UNSUPPORTED;
     }
-    err = check_content(policy, slot, out, &s.source);
+    err = check_content(policy, slot, out, &image);
     if (err < 0) {
         return err;
     }

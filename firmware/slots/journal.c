@@ -107,17 +107,7 @@ static int record_program(const struct journal *j, const uint8_t record[RECORD_B
     uint8_t unit[UNIT_BYTES];
     memset(unit, j->flash->erased_value, sizeof(unit));
     memcpy(unit, record, RECORD_BYTES);
-    uint32_t offset = place_offset(j, j->next);
-    int err = hal_flash_program(j->flash, offset, unit, j->record_bytes);
-    if (err < 0) {
-        return err;
-    }
-    uint8_t back[RECORD_BYTES];
-    err = hal_flash_read(j->flash, offset, back, RECORD_BYTES);
-    if (err < 0) {
-        return err;
-    }
-    return memcmp(back, record, RECORD_BYTES) == 0 ? 0 : ERR_IO;
+    return hal_flash_program(j->flash, place_offset(j, j->next), unit, j->record_bytes);
 }
 
 // Write `record` as number `sequence` to this sector. A place that fails is left behind; its number

@@ -56,12 +56,10 @@ int keyset_find_image_kid(const struct keyset *keys, const uint8_t kid[8], bool 
     return ERR_SIGNATURE;
 }
 
-int keyset_server_key(const struct keyset *keys, unsigned n, const struct keyset_key **out,
-                      uint8_t kid[8]) {
+int keyset_server_key(const struct keyset *keys, const struct keyset_key **out) {
     for (unsigned i = 0; i < keys->n_keys; i++) {
         const struct keyset_key *key = &keys->keys[i];
-        if (key->role == KEY_ROLE_SERVER && key->alg == KEY_ALG_ES256 && n-- == 0) {
-            cose_kid(kid, key->key, P256_BYTES);
+        if (key->role == KEY_ROLE_SERVER && key->alg == KEY_ALG_ES256) {
             *out = key;
             return 0;
         }

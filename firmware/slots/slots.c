@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records about slots, starts and floors: their bytes, nothing else.
+// Records about slots and starts: their bytes, nothing else.
 #include "slots/slots.h"
 
 #include "bytes.h"
@@ -46,23 +46,6 @@ int slot_put(struct journal *j, int slot, const struct slot_record *record) {
     return journal_append(j, slot_id(slot), p, sizeof(p));
 }
 
-enum slot_reason slot_reason_of(int err) {
-    switch (err) {
-    case ERR_SIGNATURE:
-    case ERR_DIGEST:
-        return SLOT_REASON_SIGNATURE;
-    case ERR_IDENTITY:
-        return SLOT_REASON_IDENTITY;
-    case ERR_ROLLBACK:
-        return SLOT_REASON_FLOOR;
-    case ERR_RELOCATION:
-    case ERR_SLOT_BOUND:
-        return SLOT_REASON_RELOCATION;
-    default:
-        return SLOT_REASON_FORMAT;
-    }
-}
-
 static const struct journal_id boot_id = {.type = JOURNAL_BOOT};
 
 int boot_record_get(const struct journal *j, struct boot_record *out) {
@@ -84,31 +67,4 @@ int boot_record_put(struct journal *j, const struct boot_record *record) {
     uint8_t p[8] = {[4] = record->slot, record->reset_reason, record->crashes, record->unwell};
     store_u32(p, record->count);
     return journal_append(j, boot_id, p, sizeof(p));
-}
-
-int boot_record_healthy(struct journal *j) {
-    struct boot_record record;
-    int err = boot_record_get(j, &record);
-    if (err < 0 || (record.crashes | record.unwell) == 0) {
-        return err;
-    }
-    record.crashes = record.unwell = 0;
-    return boot_record_put(j, &record);
-}
-
-static const struct journal_id floor_id = {.type = JOURNAL_FLOOR};
-
-uint32_t floor_get(const struct journal *j, const uint8_t cid[16]) {
-    uint8_t p[JOURNAL_PAYLOAD_BYTES];
-    if (journal_get(j, floor_id, p, NULL) < 0 || memcmp(p + 4, cid, 16) != 0) {
-        return 0;
-    }
-    return load_u32(p);
-}
-
-int floor_put(struct journal *j, const uint8_t cid[16], uint32_t counter) {
-    uint8_t p[20];
-    store_u32(p, counter);
-    memcpy(p + 4, cid, 16);
-    return journal_append(j, floor_id, p, sizeof(p));
 }

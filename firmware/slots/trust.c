@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keyset in force. It was checked in every respect when it was accepted (keyset.c, or unitool
-// for boot_params'), and its root signature is checked again here, before it is read. So this
-// reader is small: it need only never go astray.
+// The keyset in force. unitool checked it in every respect before it went into boot_params or to a
+// device, and from a trust copy it is read only if its root signature is right. So this reader is
+// small: it need only never go astray.
 #include "slots/trust.h"
 
 #include "bytes.h"
 #include "crypto/p256.h"
 #include "crypto/sha256.h"
 #include "hal/err.h"
-#include "slots/slots.h"
 
 #include <string.h>
 
@@ -246,35 +245,46 @@ static int keyset_read(struct keyset *out, const uint8_t *bytes, uint32_t size,
     return ERR_SIGNATURE;
 }
 
-bool keyset_outranks(const struct keyset *a, const struct keyset *b) {
-    return a->spare != b->spare ? a->spare : a->epoch > b->epoch;
-}
-
 // ------------------------------------------------------------------------------------------ trust
 
-// The keyset that the journal's record names, from this trust copy, verified. ERR_NOT_FOUND if the
-// copy does not hold it.
-static int load_copy(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
-                     const struct hal_flash *f, uint32_t offset, const uint8_t *record,
-                     const struct boot_params *params) {
-    enum { COPY_MAGIC = 0x52545455, COPY_VERSION = 1, HEAD_BYTES = 8, CRC_BYTES = 4 };
-    uint8_t *keyset = buffer + HEAD_BYTES;
-    uint8_t digest[SHA256_BYTES];
-    if (hal_flash_read(f, offset, buffer, HEAD_BYTES) < 0) {
-        return ERR_NOT_FOUND;
+enum { COPY_MAGIC = 0x52545455, COPY_VERSION = 1, COPY_HEAD_BYTES = 8, CRC_BYTES = 4 };
+
+// Size of the keyset in this trust copy, which then lies behind the head in `buffer`; 0 if the copy
+// is not whole.
+static uint32_t read_copy(uint8_t buffer[TRUST_BUFFER_BYTES], const struct hal_layout *layout,
+                          int copy) {
+    const struct hal_flash *f = layout->flash;
+    uint32_t offset = layout->trust[copy].offset;
+    if (hal_flash_read(f, offset, buffer, COPY_HEAD_BYTES) < 0) {
+        return 0;
     }
     uint32_t size = load_u16(buffer + 6);
-    if (load_u32(buffer) != COPY_MAGIC || load_u16(buffer + 4) != COPY_VERSION ||
-        size > KEYSET_BYTES_MAX ||
-        hal_flash_read(f, offset + HEAD_BYTES, keyset, size + CRC_BYTES) < 0 ||
-        !is_sealed(buffer, HEAD_BYTES + size + CRC_BYTES)) {
-        return ERR_NOT_FOUND;
-    }
-    sha256(keyset, size, digest);
-    bool named = memcmp(digest, record + 8, sizeof(digest)) == 0 &&
-                 keyset_read(out, keyset, size, params, true) == 0 &&
-                 out->epoch == load_u32(record) && out->spare == (record[5] & 1);
-    return named ? 0 : ERR_NOT_FOUND;
+    bool whole = load_u32(buffer) == COPY_MAGIC && load_u16(buffer + 4) == COPY_VERSION &&
+                 size <= KEYSET_BYTES_MAX &&
+                 hal_flash_read(f, offset + COPY_HEAD_BYTES, buffer + COPY_HEAD_BYTES,
+                                size + CRC_BYTES) == 0 &&
+                 is_sealed(buffer, COPY_HEAD_BYTES + size + CRC_BYTES);
+    return whole ? size : 0;
+}
+
+// Any keyset by the spare root outranks all by the primary, then the epoch counts.
+static uint64_t rank(bool spare, uint32_t epoch) {
+    return (uint64_t)spare << 32 | epoch;
+}
+
+// The journal's KEYSET record (docs/flash.md) ...
+static uint64_t recorded_rank(const uint8_t *record) {
+    return rank(record[5] & 1, load_u32(record));
+}
+
+// ... names these bytes, and they are by that root, verified.
+static bool is_recorded(struct keyset *out, const uint8_t *bytes, uint32_t size,
+                        const uint8_t *record, const struct boot_params *params) {
+    uint8_t digest[SHA256_BYTES];
+    sha256(bytes, size, digest);
+    return memcmp(digest, record + 8, sizeof(digest)) == 0 &&
+           keyset_read(out, bytes, size, params, true) == 0 &&
+           rank(out->spare, out->epoch) == recorded_rank(record);
 }
 
 int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
@@ -288,25 +298,26 @@ int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
         *out = own;
         return own_err;
     }
-    int err = ERR_NOT_FOUND;
-    for (int copy = 0; copy < 2 && err < 0; copy++) {
-        err = load_copy(out, buffer, layout->flash, layout->trust[copy].offset, record, params);
+    bool found = false;
+    for (int copy = 0; copy < 2 && !found; copy++) {
+        uint32_t size = read_copy(buffer, layout, copy);
+        found = is_recorded(out, buffer + COPY_HEAD_BYTES, size, record, params);
     }
-    bool spare = record[5] & 1;
-    bool reaches = own.spare != spare ? own.spare : own.epoch >= load_u32(record);
-    bool own_reaches = err == 0 ? keyset_outranks(&own, out) : reaches;
-    if (own_err == 0 && own_reaches) {
+    uint64_t ours = rank(own.spare, own.epoch);
+    uint64_t recorded = recorded_rank(record);
+    if (own_err == 0 && (found ? ours > recorded : ours >= recorded)) {
         *out = own;
         return 0;
     }
-    return err;
+    return found ? 0 : ERR_NOT_FOUND;
 }
 
 uint32_t trust_floor(const struct keyset *keys, const struct journal *j,
                      const struct boot_params *params) {
-    uint32_t floor = floor_get(j, params->cid);
-    if (params->floor > floor) {
-        floor = params->floor;
-    }
-    return keys->floor > floor ? keys->floor : floor;
+    static const struct journal_id floor_id = {.type = JOURNAL_FLOOR};
+    uint8_t record[JOURNAL_PAYLOAD_BYTES];
+    uint32_t floor = params->floor > keys->floor ? params->floor : keys->floor;
+    bool sealed = journal_get(j, floor_id, record, NULL) == 0 &&
+                  memcmp(record + 4, params->cid, UUID_BYTES) == 0;
+    return sealed && load_u32(record) > floor ? load_u32(record) : floor;
 }

@@ -2,7 +2,6 @@
 // Streaming installer: file bytes in, relocated slot out. FORMAT.md section 3, docs/flash.md.
 #include "slots/writer.h"
 
-#include "bytes.h"
 #include "hal/err.h"
 #include "hal/wdt.h"
 
@@ -16,14 +15,10 @@ enum {
 };
 
 enum {
-    HEADER_BYTES = 32,
-    HEADER_MAX = 4096,
     BODY_HEAD_BYTES = 0x2C, // of the body, up to the words that name table and build id
-    IMAGE_MAGIC = 0x96F3B83D,
-    FLAG_ROM_FIXED = 0x100,
     PIECE_BYTES = 256,
     // Below this, what was written may not contain the entries that it needs: start again instead.
-    RESUME_MIN = HEADER_MAX + RELOC_HEAD_MAX_BYTES,
+    RESUME_MIN = IMAGE_HEADER_MAX_BYTES + RELOC_HEAD_MAX_BYTES,
 };
 
 static uint32_t min_u32(uint32_t a, uint32_t b) {
@@ -59,14 +54,16 @@ static int read_body(void *ctx, uint32_t offset, void *to, uint32_t size) {
 
 // Where the body lies, from the header; the full check is slot_check()'s.
 static int read_header(struct slot_writer *w, const uint8_t *header) {
-    uint32_t hdr_size = load_u16(header + 8);
-    uint32_t img_size = load_u32(header + 12);
-    if (load_u32(header) != IMAGE_MAGIC || hdr_size < HEADER_BYTES || hdr_size > HEADER_MAX ||
-        hdr_size > w->job.size || img_size > w->job.size - hdr_size) {
+    struct image_info info;
+    int err = image_header(&info, header);
+    if (err < 0) {
+        return err;
+    }
+    if (info.hdr_size > w->job.size || info.body_size > w->job.size - info.hdr_size) {
         return ERR_FORMAT;
     }
-    w->hdr_size = hdr_size;
-    w->body_end = hdr_size + img_size;
+    w->hdr_size = info.hdr_size;
+    w->body_end = info.hdr_size + info.body_size;
     return 0;
 }
 
@@ -83,18 +80,18 @@ static int open_relocator(struct slot_writer *w, uint32_t table_offset) {
 
 // Without a table it must have been linked for this very slot. The header is in flash or buffer.
 static int check_slot_bound(const struct slot_writer *w) {
-    uint8_t header[HEADER_BYTES];
-    if (w->flushed >= HEADER_BYTES) {
-        int err = hal_flash_read(w->layout->flash, slot_offset(w, 0), header, sizeof(header));
-        if (err < 0) {
-            return err;
-        }
+    uint8_t header[IMAGE_HEADER_BYTES];
+    struct image_info info = {0};
+    int err = 0;
+    if (w->flushed >= sizeof(header)) {
+        err = hal_flash_read(w->layout->flash, slot_offset(w, 0), header, sizeof(header));
     } else {
         memcpy(header, w->buffer, sizeof(header));
     }
-    bool fixed = load_u32(header + 16) & FLAG_ROM_FIXED;
-    uint32_t here = (uint32_t)slot_address(w->layout, w->job.slot);
-    return fixed && load_u32(header + 4) == here ? 0 : ERR_SLOT_BOUND;
+    if (err == 0) {
+        err = image_header(&info, header);
+    }
+    return err < 0 ? err : image_runs_at(&info, (uint32_t)slot_address(w->layout, w->job.slot));
 }
 
 static int open_body(struct slot_writer *w, const uint8_t *head, uint32_t size) {
@@ -166,7 +163,7 @@ static int flush_settled(struct slot_writer *w) {
 }
 
 static int advance_header(struct slot_writer *w) {
-    if (w->used < HEADER_BYTES) {
+    if (w->used < IMAGE_HEADER_BYTES) {
         return 0;
     }
     w->phase = PHASE_HEAD;
@@ -263,7 +260,7 @@ static int hash_written(struct slot_writer *w, uint32_t end) {
 // Continue behind `offset` bytes that are surely in the slot.
 static int resume(struct slot_writer *w, uint32_t offset) {
     uint8_t head[BODY_HEAD_BYTES];
-    int err = hal_flash_read(w->layout->flash, slot_offset(w, 0), head, HEADER_BYTES);
+    int err = hal_flash_read(w->layout->flash, slot_offset(w, 0), head, IMAGE_HEADER_BYTES);
     if (err == 0) {
         err = read_header(w, head);
     }

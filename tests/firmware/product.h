@@ -19,13 +19,17 @@ static inline const struct boot_params *product_params(void) {
 }
 
 static inline const struct keyset *product_keyset(void) {
-    static uint8_t bytes[KEYSET_BYTES_MAX];
+    static uint8_t bytes[KEYSET_BYTES_MAX], buffer[TRUST_BUFFER_BYTES];
+    static const struct journal no_journal; // without a record in it boot_params' own counts
+    static const struct hal_layout no_layout;
     static struct keyset keyset;
+    struct boot_params with = *product_params();
     struct vector v = {0};
     if (keyset.n_keys == 0) {
         vector_load(&v, "keyset", "good");
-        uint32_t size = vector_hex(&v, "signed", bytes, sizeof(bytes));
-        CHECK(keyset_parse(&keyset, bytes, size, product_params()) == 0);
+        with.keyset_size = vector_hex(&v, "signed", bytes, sizeof(bytes));
+        with.keyset = bytes;
+        CHECK(trust_load(&keyset, buffer, &no_layout, &no_journal, &with) == 0);
         free(v.text);
     }
     return &keyset;

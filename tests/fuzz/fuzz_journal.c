@@ -8,6 +8,7 @@
 #include "hal/err.h"
 #include "ram_flash.h"
 #include "slots/slots.h"
+#include "slots/trust.h"
 
 enum {
     PLACES = 16, // the fewest that there may be
@@ -68,6 +69,8 @@ static unsigned count_ids(void) {
 
 static void look(const struct journal *j, struct state *s) {
     static const uint8_t cid[16];
+    static const struct boot_params params = {.cid = cid};
+    static const struct keyset keys;
     struct slot_record slot;
     struct boot_record boot;
     CHECK(j->active >= -1 && j->active <= 1 && j->places == PLACES && j->next <= PLACES + 1);
@@ -78,7 +81,7 @@ static void look(const struct journal *j, struct state *s) {
     }
     CHECK(slot_get(j, SLOT_A, &slot) == 0 && slot_get(j, SLOT_B, &slot) == 0);
     CHECK_EQUAL(boot_record_get(j, &boot), s->err[0]);
-    (void)floor_get(j, cid);
+    (void)trust_floor(&keys, j, &params);
 }
 
 static void append(struct journal *j, unsigned which, struct state *expected) {

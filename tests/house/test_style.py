@@ -1,4 +1,4 @@
-"""Limits that keep the house readable. A function over the limit says why: `// long: reason`."""
+"""Limits that keep the house readable. A function over one says why: `// long: reason`, `// many: reason`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import c_code
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("firmware", "hal", "boards")
 FUNCTION_LINES = 60
+PARAMETERS = 5
 FILE_LINES = 500
 CONDITIONALS = 10
 
@@ -50,6 +53,17 @@ def test_functions_are_short() -> None:
         if n > FUNCTION_LINES and "long:" not in text
     ]
     assert not long, "\n".join(long)
+
+
+def test_functions_take_few_parameters() -> None:
+    many = []
+    for path in _c_files():
+        lines = path.read_text().splitlines()
+        for found in (*c_code.definitions(path), *c_code.declarations(path)):
+            reason = "\n".join(lines[max(0, found.line - 4) : found.line])
+            if len(found.parameters) > PARAMETERS and not re.search(r"// many: \w", reason):
+                many.append(f"{found} takes {len(found.parameters)} parameters")
+    assert not many, "\n".join(many)
 
 
 def test_files_are_short() -> None:

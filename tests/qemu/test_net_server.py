@@ -44,6 +44,14 @@ def test_page_and_status(port: int) -> None:
     assert "doing" in status["update"]
 
 
+def test_an_address_set_by_hand_needs_no_dhcp(device: Device) -> None:
+    with device("tests/apps/fixed_address", forward=(80,)) as board:
+        board.console.expect(r"net: up, 10\.0\.2\.15")
+        with Client(board.port(80)) as client:
+            assert client.get("/").body == b"GET from 10.0.2.15"
+            assert client.post("/", b"text").body == b"POST to 10.0.2.15"
+
+
 def test_a_mebibyte_each_way_arrives_whole(port: int) -> None:
     with Client(port) as client:
         assert client.get("/pattern").body == PATTERN

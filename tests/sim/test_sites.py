@@ -78,6 +78,6 @@ def test_new_function_of_slots_that_changes_flash_by_others_is_one_of_them(tree:
 
 
 def test_none_of_the_ways_of_slots_gets_lost() -> None:
-    known = "boot_record_healthy boot_record_put journal_append journal_open slot_put"
+    known = "boot_record_put journal_append journal_open slot_put"
     writer = "slot_writer_abort slot_writer_finish slot_writer_ready slot_writer_write"
     assert sites.changers() >= {*known.split(), *writer.split()}

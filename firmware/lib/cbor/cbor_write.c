@@ -9,7 +9,7 @@ void cbor_out_init(struct cbor_out *out, void *to, size_t size) {
     *out = (struct cbor_out){.p = to, .size = size};
 }
 
-void cbor_put_raw(struct cbor_out *out, const void *data, size_t size) {
+static void put_raw(struct cbor_out *out, const void *data, size_t size) {
     if (out->err != 0 || size > out->size - out->used) {
         out->err = ERR_NO_MEMORY;
         return;
@@ -34,7 +34,7 @@ static void put_head(struct cbor_out *out, unsigned major, uint64_t number) {
         head[i] = (uint8_t)number;
         number >>= 8;
     }
-    cbor_put_raw(out, head, 1 + bytes);
+    put_raw(out, head, 1 + bytes);
 }
 
 void cbor_put_uint(struct cbor_out *out, uint64_t value) {
@@ -55,7 +55,7 @@ void cbor_put_bytes_head(struct cbor_out *out, size_t size) {
 
 void cbor_put_bytes(struct cbor_out *out, const void *data, size_t size) {
     put_head(out, CBOR_BYTES, size);
-    cbor_put_raw(out, data, size);
+    put_raw(out, data, size);
 }
 
 void cbor_put_text(struct cbor_out *out, const char *text) {
@@ -64,7 +64,7 @@ void cbor_put_text(struct cbor_out *out, const char *text) {
 
 void cbor_put_text_n(struct cbor_out *out, const char *text, size_t size) {
     put_head(out, CBOR_TEXT, size);
-    cbor_put_raw(out, text, size);
+    put_raw(out, text, size);
 }
 
 void cbor_put_array(struct cbor_out *out, uint32_t count) {

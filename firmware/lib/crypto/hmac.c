@@ -48,16 +48,15 @@ bool hmac_equal(const void *a, const void *b, size_t size) {
     return difference == 0;
 }
 
-void hkdf(const void *salt, size_t salt_size, const void *ikm, size_t ikm_size, const void *info,
-          size_t info_size, uint8_t out[SHA256_BYTES]) {
+void hkdf(const struct hkdf_input *from, uint8_t out[SHA256_BYTES]) {
     static const uint8_t counter = 1; // of the only block that 32 bytes need
     struct hmac h;
     uint8_t prk[SHA256_BYTES];
-    hmac_init(&h, salt, salt_size);
-    hmac_update(&h, ikm, ikm_size);
+    hmac_init(&h, from->salt, from->salt_size);
+    hmac_update(&h, from->ikm, from->ikm_size);
     hmac_final(&h, prk);
     hmac_init(&h, prk, sizeof prk);
-    hmac_update(&h, info, info_size);
+    hmac_update(&h, from->info, from->info_size);
     hmac_update(&h, &counter, 1);
     hmac_final(&h, out);
 }

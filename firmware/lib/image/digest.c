@@ -5,33 +5,34 @@
 #include "image/image.h"
 #include "image/reloc.h"
 
+enum { BUFFER_BYTES = 2 * SHA256_BLOCK_BYTES }; // larger hardly pays
+
 struct pass {
     const struct image_source *image;
-    struct sha256 *hash;
-    uint8_t *buf;
-    uint32_t buf_size;
+    struct sha256 hash;
+    uint8_t buffer[BUFFER_BYTES];
 };
 
 // Hashes a range of the image; with `r` it is moved by `delta` before.
-static int hash_range(const struct pass *p, uint32_t start, uint32_t size, struct reloc *r,
+static int hash_range(struct pass *p, uint32_t start, uint32_t size, struct reloc *r,
                       uint32_t delta) {
     while (size > 0) {
-        uint32_t n = size < p->buf_size ? size : p->buf_size;
-        int err = p->image->read(p->image->ctx, start, p->buf, n);
+        uint32_t n = size < BUFFER_BYTES ? size : BUFFER_BYTES;
+        int err = p->image->read(p->image->ctx, start, p->buffer, n);
         if (err == 0 && r != NULL) {
-            err = reloc_apply(r, delta, p->buf, n);
+            err = reloc_apply(r, delta, p->buffer, n);
         }
         if (err < 0) {
             return err;
         }
-        sha256_update(p->hash, p->buf, n);
+        sha256_update(&p->hash, p->buffer, n);
         start += n;
         size -= n;
     }
     return 0;
 }
 
-static int hash_body(const struct pass *p, const struct image_info *info,
+static int hash_body(struct pass *p, const struct image_info *info,
                      const struct image_place *place) {
     if (!info->has_reloc) {
         return hash_range(p, info->hdr_size, info->body_size, NULL, 0);
@@ -48,11 +49,10 @@ static int hash_body(const struct pass *p, const struct image_info *info,
 }
 
 int image_canonical_digest(const struct image_info *info, const struct image_source *image,
-                           const struct image_place *place, uint8_t *buf, uint32_t buf_size,
-                           uint8_t digest[32]) {
-    struct sha256 hash;
-    const struct pass p = {image, &hash, buf, buf_size};
-    sha256_init(&hash);
+                           const struct image_place *place, uint8_t digest[32]) {
+    struct pass p;
+    p.image = image;
+    sha256_init(&p.hash);
     int err = hash_range(&p, 0, info->hdr_size, NULL, 0);
     if (err == 0) {
         err = hash_body(&p, info, place);
@@ -62,7 +62,7 @@ int image_canonical_digest(const struct image_info *info, const struct image_sou
         err = hash_range(&p, start, info->hashed_size - start, NULL, 0);
     }
     if (err == 0) {
-        sha256_final(&hash, digest);
+        sha256_final(&p.hash, digest);
     }
     return err;
 }

@@ -10,8 +10,6 @@
 #include <string.h>
 
 enum {
-    HEADER_BYTES = 32,
-    HEADER_MAX_BYTES = 4096,
     BODY_MIN_BYTES = 48, // so the words at +0x20 and a build id fit
     FLAG_ROM_FIXED = 0x100,
     AREA_HEAD_BYTES = 4,
@@ -47,16 +45,7 @@ enum seen {
     SEEN_SIGNATURE = 32,
 };
 
-static int read_header(struct image_info *info, const struct image_source *image,
-                       uint32_t max_size) {
-    uint8_t h[HEADER_BYTES];
-    if (max_size < HEADER_BYTES) {
-        return ERR_NO_SPACE;
-    }
-    int err = image->read(image->ctx, 0, h, sizeof h);
-    if (err < 0) {
-        return err;
-    }
+int image_header(struct image_info *info, const uint8_t h[IMAGE_HEADER_BYTES]) {
     uint32_t flags = load_u32(h + 16);
     info->load_addr = load_u32(h + 4);
     info->hdr_size = load_u16(h + 8);
@@ -71,10 +60,25 @@ static int read_header(struct image_info *info, const struct image_source *image
     if ((flags & ~(uint32_t)FLAG_ROM_FIXED) != 0) {
         return ERR_UNSUPPORTED;
     }
-    if (info->hdr_size < HEADER_BYTES || info->hdr_size > HEADER_MAX_BYTES ||
-        info->hdr_size % 4 != 0 || info->protected_size < AREA_HEAD_BYTES ||
-        info->body_size < BODY_MIN_BYTES || (!info->rom_fixed && info->load_addr != 0)) {
-        return ERR_FORMAT;
+    bool good = info->hdr_size >= IMAGE_HEADER_BYTES && info->hdr_size <= IMAGE_HEADER_MAX_BYTES &&
+                info->hdr_size % 4 == 0 && info->protected_size >= AREA_HEAD_BYTES &&
+                info->body_size >= BODY_MIN_BYTES && (info->rom_fixed || info->load_addr == 0);
+    return good ? 0 : ERR_FORMAT;
+}
+
+static int read_header(struct image_info *info, const struct image_source *image,
+                       uint32_t max_size) {
+    uint8_t h[IMAGE_HEADER_BYTES];
+    if (max_size < sizeof h) {
+        return ERR_NO_SPACE;
+    }
+    int err = image->read(image->ctx, 0, h, sizeof h);
+    if (err < 0) {
+        return err;
+    }
+    err = image_header(info, h);
+    if (err < 0) {
+        return err;
     }
     if (info->hdr_size > max_size || info->body_size > max_size - info->hdr_size ||
         info->protected_size > max_size - info->hdr_size - info->body_size) {
@@ -184,28 +188,32 @@ static int plain_entry(struct image_info *info, const struct image_source *image
     }
 }
 
-// An area's head at `offset`, with `room` bytes to the end of what it may use. Its whole size.
-static int area_size(const struct image_source *image, uint32_t offset, uint32_t room,
-                     uint32_t magic, uint32_t *size) {
+struct area {
+    uint32_t magic, start;
+    uint32_t size; // its head included
+};
+
+// Reads the head of the area at a->start; it has `room` bytes to the end of what it may use.
+static int open_area(const struct image_source *image, struct area *a, uint32_t room) {
     uint8_t head[AREA_HEAD_BYTES];
     if (room < sizeof head) {
         return ERR_NO_SPACE;
     }
-    int err = image->read(image->ctx, offset, head, sizeof head);
+    int err = image->read(image->ctx, a->start, head, sizeof head);
     if (err < 0) {
         return err;
     }
-    *size = load_u16(head + 2);
-    if (load_u16(head) != magic || *size < sizeof head) {
+    a->size = load_u16(head + 2);
+    if (load_u16(head) != a->magic || a->size < sizeof head) {
         return ERR_FORMAT;
     }
-    return *size > room ? ERR_NO_SPACE : 0;
+    return a->size > room ? ERR_NO_SPACE : 0;
 }
 
-static int read_area(struct image_info *info, const struct image_source *image, uint32_t offset,
-                     uint32_t size, bool is_protected, unsigned *seen) {
-    uint32_t end = offset + size;
-    offset += AREA_HEAD_BYTES;
+static int read_area(struct image_info *info, const struct image_source *image,
+                     const struct area *a, unsigned *seen) {
+    uint32_t end = a->start + a->size;
+    uint32_t offset = a->start + AREA_HEAD_BYTES;
     while (offset < end) {
         uint8_t head[ENTRY_HEAD_BYTES];
         if (end - offset < sizeof head) {
@@ -220,8 +228,8 @@ static int read_area(struct image_info *info, const struct image_source *image, 
         if (e.size > end - offset) {
             return ERR_FORMAT;
         }
-        err = is_protected ? protected_entry(info, image, &e, seen)
-                           : plain_entry(info, image, &e, seen);
+        err = a->magic == AREA_PROTECTED ? protected_entry(info, image, &e, seen)
+                                         : plain_entry(info, image, &e, seen);
         if (err < 0) {
             return err;
         }
@@ -233,27 +241,28 @@ static int read_area(struct image_info *info, const struct image_source *image, 
 static int read_areas(struct image_info *info, const struct image_source *image,
                       uint32_t max_size) {
     unsigned seen = 0;
-    uint32_t size, start = info->hdr_size + info->body_size;
-    int err = area_size(image, start, info->protected_size, AREA_PROTECTED, &size);
+    struct area protected = {.magic = AREA_PROTECTED, .start = info->hdr_size + info->body_size};
+    struct area plain = {.magic = AREA_PLAIN, .start = info->hashed_size};
+    int err = open_area(image, &protected, info->protected_size);
     if (err < 0) {
         return err == ERR_NO_SPACE ? ERR_FORMAT : err; // the header said another size
     }
-    if (size != info->protected_size) {
+    if (protected.size != info->protected_size) {
         return ERR_FORMAT;
     }
-    err = read_area(info, image, start, size, true, &seen);
+    err = read_area(info, image, &protected, &seen);
     if (err < 0) {
         return err;
     }
     if ((seen & SEEN_VID) == 0 || (seen & SEEN_CID) == 0) {
         return ERR_IDENTITY;
     }
-    err = area_size(image, info->hashed_size, max_size - info->hashed_size, AREA_PLAIN, &size);
+    err = open_area(image, &plain, max_size - info->hashed_size);
     if (err < 0) {
         return err;
     }
-    info->file_size = info->hashed_size + size;
-    err = read_area(info, image, info->hashed_size, size, false, &seen);
+    info->file_size = info->hashed_size + plain.size;
+    err = read_area(info, image, &plain, &seen);
     if (err < 0) {
         return err;
     }

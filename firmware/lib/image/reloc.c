@@ -151,18 +151,6 @@ static int next_word(struct reloc *r) {
     return 0;
 }
 
-int reloc_check(const struct reloc *r) {
-    struct reloc scan = *r;
-    rewind_entries(&scan);
-    do {
-        int err = next_word(&scan);
-        if (err < 0) {
-            return err;
-        }
-    } while (scan.word != no_word);
-    return 0;
-}
-
 int reloc_apply(struct reloc *r, uint32_t delta, uint8_t *buf, uint32_t size) {
     if (size > r->body_size - r->position) {
         return ERR_RANGE;

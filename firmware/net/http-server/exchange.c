@@ -112,36 +112,6 @@ void exchange_moved(struct net_http_exchange *x, uint32_t n) {
     }
 }
 
-void exchange_answer(struct net_http_exchange *x, int status, const char *type, uint32_t n,
-                     uint8_t allow) {
-    x->close =
-        x->close || x->unread > 0; // an answer before the end of the body ends the connection
-    x->made = 0;
-    put_head(x, status, type, n, allow);
-    x->used = x->made;
-    x->ring_out = 0;
-    x->ring_in = x->made;
-    x->offset = 0;
-    x->body_left = x->request.method == HTTP_HEAD || status == 204 ? 0 : n;
-    x->state = STATE_ANSWER;
-    exchange_begin_time(x);
-    exchange_push(x);
-}
-
-void exchange_refuse(struct net_http_exchange *x, int status, uint8_t allow) {
-    x->close = true;
-    x->route = NULL; // it has no part in this, and is not told when the client leaves
-    x->fill = NULL;
-    x->body = status_text(status);
-    exchange_answer(x, status, "text/plain", (uint32_t)strlen(x->body), allow);
-}
-
-void exchange_continue(struct net_http_exchange *x) {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    int taken = net_tcp_send(&x->tcp, text, sizeof(text) - 1, false);
-    x->before = (uint16_t)(taken > 0 ? taken : 0); // if there was no room, clients wait and send
-}
-
 bool exchange_is_lent(const struct net_http_exchange *x) {
     return x->made == 0 && x->body_left == 0;
 }
@@ -193,7 +163,8 @@ static bool lend_body(struct net_http_exchange *x) {
     return x->body_left == 0;
 }
 
-void exchange_push(struct net_http_exchange *x) {
+// Lend as much of the answer as there is room for.
+static void push(struct net_http_exchange *x) {
     bool goes_on = true;
     while (goes_on && !exchange_is_lent(x)) {
         if (x->made > 0) {
@@ -214,6 +185,36 @@ void exchange_push(struct net_http_exchange *x) {
     }
 }
 
+void exchange_answer(struct net_http_exchange *x, int status, const char *type, uint32_t n,
+                     uint8_t allow) {
+    x->close =
+        x->close || x->unread > 0; // an answer before the end of the body ends the connection
+    x->made = 0;
+    put_head(x, status, type, n, allow);
+    x->used = x->made;
+    x->ring_out = 0;
+    x->ring_in = x->made;
+    x->offset = 0;
+    x->body_left = x->request.method == HTTP_HEAD || status == 204 ? 0 : n;
+    x->state = STATE_ANSWER;
+    exchange_begin_time(x);
+    push(x);
+}
+
+void exchange_refuse(struct net_http_exchange *x, int status, uint8_t allow) {
+    x->close = true;
+    x->route = NULL; // it has no part in this, and is not told when the client leaves
+    x->fill = NULL;
+    x->body = status_text(status);
+    exchange_answer(x, status, "text/plain", (uint32_t)strlen(x->body), allow);
+}
+
+void exchange_continue(struct net_http_exchange *x) {
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    int taken = net_tcp_send(&x->tcp, text, sizeof(text) - 1, false);
+    x->before = (uint16_t)(taken > 0 ? taken : 0); // if there was no room, clients wait and send
+}
+
 void exchange_sent(struct net_http_exchange *x, uint32_t n) {
     uint32_t before = n < x->before ? n : x->before;
     x->before = (uint16_t)(x->before - before);
@@ -221,6 +222,6 @@ void exchange_sent(struct net_http_exchange *x, uint32_t n) {
     x->used = (uint16_t)(n < x->used ? x->used - n : 0);
     exchange_moved(x, n);
     if (x->state == STATE_ANSWER) {
-        exchange_push(x);
+        push(x);
     }
 }

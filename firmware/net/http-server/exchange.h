@@ -24,6 +24,7 @@ struct net_http_exchange {
     struct net_tcp tcp; // first: events find the exchange by it
     const struct net_http_route *route;
     void *user;
+    // Makes the answer piece by piece (net/http_server.h); a negative return cuts the connection.
     int (*fill)(struct net_http_exchange *x, uint32_t offset, char *to, uint32_t room);
     const char *body;   // the app's memory: the part that has not been lent; unused with `fill`
     uint32_t body_left; // bytes of the answer's body not yet lent, or with `fill` not yet made
@@ -61,9 +62,6 @@ void exchange_refuse(struct net_http_exchange *x, int status, uint8_t allow);
 
 // Tell the client to send the body that it holds back.
 void exchange_continue(struct net_http_exchange *x);
-
-// Lend as much of the answer as there is room for.
-void exchange_push(struct net_http_exchange *x);
 
 // `n` lent bytes were acknowledged: go on.
 void exchange_sent(struct net_http_exchange *x, uint32_t n);

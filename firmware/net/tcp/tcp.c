@@ -301,7 +301,7 @@ static err_t on_stray(struct tcp_pcb *pcb, struct pbuf *p) {
     return ERR_ABRT;
 }
 
-// NOLINTNEXTLINE(readability-function-size): lwIP sets the parameters
+// many: lwIP sets them. NOLINTNEXTLINE(readability-function-size)
 err_t lwip_tcp_event(void *arg, struct tcp_pcb *pcb, enum lwip_event event, struct pbuf *p,
                      u16_t size, err_t err) {
     if (arg == NULL) {

@@ -109,11 +109,29 @@ static void revert(void) {
     hal_reset(err == 0 ? RESET_UPDATE : RESET_SOFTWARE);
 }
 
+// Why the image that arrived is bad, for the journal.
+static enum slot_reason reason_of(int err) {
+    switch (err) {
+    case ERR_SIGNATURE:
+    case ERR_DIGEST:
+        return SLOT_REASON_SIGNATURE;
+    case ERR_IDENTITY:
+        return SLOT_REASON_IDENTITY;
+    case ERR_ROLLBACK:
+        return SLOT_REASON_FLOOR;
+    case ERR_RELOCATION:
+    case ERR_SLOT_BOUND:
+        return SLOT_REASON_RELOCATION;
+    default:
+        return SLOT_REASON_FORMAT;
+    }
+}
+
 static void reject(void) {
     struct slot_record r;
     facts_other(&r);
     r.state = SLOT_BAD;
-    r.reason = (uint16_t)slot_reason_of(agent.last_error);
+    r.reason = (uint16_t)reason_of(agent.last_error);
     r.counter = agent.offer.counter;
     memcpy(r.digest, agent.offer.image_digest, sizeof r.digest);
     int err = slot_put(&agent.journal, agent_other_slot(), &r);
@@ -190,9 +208,14 @@ static void on_deadline(struct os_timer *timer) {
     tell_now(PLAN_EV_OVERDUE);
 }
 
+// What the bootloader counts in a row starts again at 0. Not stored, the next start counts on.
 static void on_well(struct os_timer *timer) {
+    struct boot_record r;
     (void)timer;
-    boot_record_healthy(&agent.journal);
+    if (boot_record_get(&agent.journal, &r) == 0 && (r.crashes | r.unwell) != 0) {
+        r.crashes = r.unwell = 0;
+        boot_record_put(&agent.journal, &r);
+    }
 }
 
 static void on_rescued(struct os_timer *timer) {

@@ -96,16 +96,25 @@ static inline int agent_other_slot(void) {
 void agent_tell(const struct plan_event *event);
 void agent_happened(enum plan_what what);
 
-// facts.c: everything that is read once, at start. ERR_NOT_FOUND etc: the device can not be
-// updated.
+// facts.c: everything that is read once, at start. Else the device can not be updated:
+// ERR_NOT_FOUND (no bootloader); errors of boot_params_read, journal_open, trust_load,
+// identity_load and keyset_server_key.
 int facts_load(void);
-// The keys of messages, once per boot: takes as long as an ECDH.
+
+// The keys of messages, once per boot: takes as long as an ECDH. Errors of identity_load,
+// keyset_server_key and message_keys.
 int facts_session(void);
+
 // The other slot's record; SLOT_EMPTY if it can not be read.
 void facts_other(struct slot_record *record);
 // Set agent.url to `path` of the server, at most 16 characters; return where more may follow.
 char *facts_url(const char *path);
+
+// False if the server has not given one.
 bool facts_generation(uint8_t generation[8]);
+
+// By the header, whatever else lies there. ERR_FORMAT, ERR_UNSUPPORTED: no image; of the flash
+// ERR_ECC, ERR_ERASED.
 int facts_slot_version(int slot, struct image_version *version);
 
 // Each of these has a large frame that must not become part of its caller's.
@@ -119,7 +128,7 @@ OWN_FRAME void poll_send(bool enrol);
 
 // wear.c: a budget of slot erases, so that nobody can wear the flash out by orders.
 bool wear_allows(void);
-// Draw one. ERR_BUSY if there is none; errors of the journal.
+// Draw one. ERR_BUSY if there is none; ERR_IO, ERR_NO_SPACE: see journal_append.
 int wear_draw(void);
 // The running image was confirmed: a version above any before fills the budget.
 void wear_confirmed(void);

@@ -7,27 +7,18 @@
 #include "os/log.h"
 #include <string.h>
 
-enum { HEADER_MAGIC = 0x96F3B83D, HEADER_VERSION_END = 28 };
-
-static uint32_t load32(const uint8_t *p) {
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 int facts_slot_version(int slot, struct image_version *version) {
-    uint8_t header[HEADER_VERSION_END];
-    int err =
-        hal_flash_read(agent.layout->flash, agent.layout->slot[slot].offset, header, sizeof header);
-    if (err < 0) {
-        return err;
+    const struct hal_layout *layout = agent.layout;
+    uint8_t header[IMAGE_HEADER_BYTES];
+    struct image_info info;
+    int err = hal_flash_read(layout->flash, layout->slot[slot].offset, header, sizeof header);
+    if (err == 0) {
+        err = image_header(&info, header);
     }
-    if (load32(header) != (uint32_t)HEADER_MAGIC) {
-        return ERR_NOT_FOUND;
+    if (err == 0) {
+        *version = info.version;
     }
-    version->major = header[20];
-    version->minor = header[21];
-    version->revision = (uint16_t)(header[22] | header[23] << 8);
-    version->build = load32(header + 24);
-    return 0;
+    return err;
 }
 
 void facts_other(struct slot_record *record) {
@@ -84,14 +75,15 @@ char *facts_url(const char *path) {
     return agent.url + base + n;
 }
 
+// Of the two that talk to each other: agent.identity, and the server's key.
+static int load_parties(const struct keyset_key **server) {
+    int err = identity_load(&agent.identity, agent.layout);
+    return err < 0 ? err : keyset_server_key(&agent.keys, server);
+}
+
 static int load_identity(void) {
     const struct keyset_key *server;
-    uint8_t kid[8];
-    int err = identity_load(&agent.identity, agent.layout);
-    if (err < 0) {
-        return err;
-    }
-    err = keyset_server_key(&agent.keys, 0, &server, kid);
+    int err = load_parties(&server);
     if (err < 0) {
         return err;
     }
@@ -105,12 +97,7 @@ static int load_identity(void) {
 static int make_session(void) {
     static const uint8_t no_token[16];
     const struct keyset_key *server;
-    uint8_t kid[8];
-    int err = identity_load(&agent.identity, agent.layout);
-    if (err < 0) {
-        return err;
-    }
-    err = keyset_server_key(&agent.keys, 0, &server, kid);
+    int err = load_parties(&server);
     if (err < 0) {
         return err;
     }

@@ -38,7 +38,15 @@ static void derive(uint8_t key[32], const char *purpose, const struct message_pa
     cbor_put_bytes(&out, p->server_point, 64);
     cbor_put_bytes(&out, p->device_id, 16);
     bool salted = strcmp(purpose, "enrol") == 0 && p->token;
-    hkdf(salted ? p->token : NULL, salted ? 16 : 0, z, 32, info, out.used, key);
+    const struct hkdf_input from = {
+        .salt = p->token,
+        .salt_size = salted ? 16 : 0,
+        .ikm = z,
+        .ikm_size = 32,
+        .info = info,
+        .info_size = out.used,
+    };
+    hkdf(&from, key);
 }
 
 int message_keys(struct message_keys *k, const struct message_party *p) {

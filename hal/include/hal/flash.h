@@ -17,8 +17,11 @@ struct hal_flash_region {
 
 // Drivers implement these three; arguments were checked by the functions below.
 struct hal_flash_ops {
+    // ERR_ECC if a unit is unreadable; ERR_ERASED where the part can tell and all of it is erased.
     int (*read)(const struct hal_flash *f, uint32_t offset, void *to, uint32_t size);
+    // ERR_IO if the part says that it failed; whether the bits are as asked is checked afterwards.
     int (*program)(const struct hal_flash *f, uint32_t offset, const void *from, uint32_t size);
+    // ERR_IO if the part says that it failed.
     int (*erase)(const struct hal_flash *f, uint32_t offset, uint32_t block_size);
 };
 

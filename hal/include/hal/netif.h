@@ -30,8 +30,9 @@ struct hal_netif_ops {
     // (hal_irq_wake). ERR_IO if it is absent or does not answer.
     int (*open)(const struct hal_netif *n, uint8_t mac[6]);
 
-    // 1 and a frame, which must go back by `release`; 0 if none has arrived. Having returned 0, the
-    // device asks by its interrupt line as soon as one arrives.
+    // 1 and a frame, which must go back by `release`; 0 if none has arrived: cannot fail, what was
+    // received badly is dropped. Having returned 0, the device asks by its interrupt line as soon
+    // as one arrives.
     int (*receive)(const struct hal_netif *n, struct hal_net_frame *frame);
 
     // Give the buffer of a received frame back.

@@ -29,7 +29,7 @@ static inline void load_product(void) {
 // As a device would judge it; `header` is what slot A's images of this vector have.
 static inline int judge(struct memory *m, uint32_t slot, uint32_t header) {
     struct image_info info;
-    uint8_t buf[64], digest[32];
+    uint8_t digest[32];
     struct image_place place = {product.slot_a + header, slot + header};
     int err = image_parse(&info, &m->source, m->size);
     if (err < 0) {
@@ -42,8 +42,7 @@ static inline int judge(struct memory *m, uint32_t slot, uint32_t header) {
         return ERR_ROLLBACK;
     }
     err = image_runs_at(&info, slot);
-    err =
-        err < 0 ? err : image_canonical_digest(&info, &m->source, &place, buf, sizeof buf, digest);
+    err = err < 0 ? err : image_canonical_digest(&info, &m->source, &place, digest);
     if (err < 0) {
         return err;
     }

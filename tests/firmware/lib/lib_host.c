@@ -51,7 +51,9 @@ static void run_hmac(const struct arg *a) {
 
 static void run_hkdf(const struct arg *a) {
     uint8_t out[32];
-    hkdf(a[0].bytes, a[0].size, a[1].bytes, a[1].size, a[2].bytes, a[2].size, out);
+    const struct hkdf_input from = {a[0].bytes, a[1].bytes, a[2].bytes,
+                                    a[0].size,  a[1].size,  a[2].size};
+    hkdf(&from, out);
     print_hex(out, 32);
 }
 
@@ -78,16 +80,6 @@ static void run_ecdh(const struct arg *a) {
         printf("%d\n", err);
     } else {
         print_hex(z, 32);
-    }
-}
-
-static void run_public(const struct arg *a) {
-    uint8_t pub[64];
-    int err = p256_public(pub, a[0].bytes);
-    if (err < 0) {
-        printf("%d\n", err);
-    } else {
-        print_hex(pub, 64);
     }
 }
 
@@ -216,7 +208,7 @@ static int read_image(void *ctx, uint32_t offset, void *to, uint32_t size) {
 static void run_image(const struct arg *a) {
     const struct image_source source = {read_image, (void *)(uintptr_t)&a[0]};
     struct image_info info;
-    uint8_t digest[32], buf[100];
+    uint8_t digest[32];
     uint32_t at[2];
     for (int i = 0; i < 2; i++) {
         const uint8_t *p = a[1 + i].bytes;
@@ -225,7 +217,7 @@ static void run_image(const struct arg *a) {
     const struct image_place place = {.slot_a_body = at[0], .body = at[1]};
     int err = image_parse(&info, &source, (uint32_t)a[0].size);
     if (err == 0) {
-        err = image_canonical_digest(&info, &source, &place, buf, sizeof buf, digest);
+        err = image_canonical_digest(&info, &source, &place, digest);
     }
     if (err < 0) {
         printf("%d\n", err);
@@ -238,10 +230,9 @@ static const struct {
     const char *name;
     void (*run)(const struct arg *args);
 } commands[] = {
-    {"sha256", run_sha256}, {"hmac", run_hmac}, {"hkdf", run_hkdf},     {"drbg", run_drbg},
-    {"verify", run_verify}, {"ecdh", run_ecdh}, {"public", run_public}, {"der", run_der},
-    {"cbor", run_cbor},     {"mac0", run_mac0}, {"sign1", run_sign1},   {"write", run_write},
-    {"image", run_image},
+    {"sha256", run_sha256}, {"hmac", run_hmac},   {"hkdf", run_hkdf},   {"drbg", run_drbg},
+    {"verify", run_verify}, {"ecdh", run_ecdh},   {"der", run_der},     {"cbor", run_cbor},
+    {"mac0", run_mac0},     {"sign1", run_sign1}, {"write", run_write}, {"image", run_image},
 };
 
 int main(void) {

@@ -47,7 +47,9 @@ static void rfc4231(void) {
 
 static void hkdf_is(struct hex ikm, struct hex salt, struct hex info, const char *okm) {
     uint8_t out[32];
-    hkdf(salt.bytes, salt.size, ikm.bytes, ikm.size, info.bytes, info.size, out);
+    const struct hkdf_input from = {salt.bytes, ikm.bytes, info.bytes,
+                                    salt.size,  ikm.size,  info.size};
+    hkdf(&from, out);
     CHECK(is_hex(out, 32, okm));
 }
 

@@ -72,18 +72,15 @@ static void every_failing_read_is_passed_on(void) {
     }
 }
 
-static void buffers_of_any_size_give_the_same_digest(void) {
+static void in_slot_b_it_has_the_same_digest(void) {
     struct image_info info;
     struct memory m;
     const struct image_place place = {product.slot_a + header, product.slot_b + header};
     memory_init(&m, in_b, size);
     CHECK_EQUAL(image_parse(&info, &m.source, size), 0);
-    for (uint32_t n = 1; n <= 130; n++) {
-        uint8_t digest[32], *buf = malloc(n);
-        CHECK_EQUAL(image_canonical_digest(&info, &m.source, &place, buf, n, digest), 0);
-        CHECK(check_same(digest, info.digest, 32));
-        free(buf);
-    }
+    uint8_t digest[32];
+    CHECK_EQUAL(image_canonical_digest(&info, &m.source, &place, digest), 0);
+    CHECK(check_same(digest, info.digest, 32));
 }
 
 static void versions_are_ordered(void) {
@@ -107,7 +104,7 @@ int main(void) {
     every_truncation_is_refused();
     nothing_behind_the_last_tlv_is_read();
     every_failing_read_is_passed_on();
-    buffers_of_any_size_give_the_same_digest();
+    in_slot_b_it_has_the_same_digest();
     versions_are_ordered();
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "image/reloc.h"
 #include "judge.h"
 #include "memory_source.h"
+#include "table.h"
 #include "vectors.h"
 
 enum { BODY_MAX_BYTES = 8192 };
@@ -57,7 +58,8 @@ static void derived(const struct vector *v) {
     cbor_put_bytes(&o, server, 64);
     cbor_put_bytes(&o, id, 16);
     CHECK(o.err == 0);
-    hkdf(token, vector_hex(v, "token", token, 16), z, 32, info, o.used, out);
+    size_t token_size = vector_hex(v, "token", token, 16);
+    hkdf(&(struct hkdf_input){token, z, info, token_size, 32, o.used}, out);
     CHECK(check_same(out, key, 32));
 }
 
@@ -68,7 +70,7 @@ static int open_table(struct reloc *r, struct memory *m, uint32_t base) {
     }
     uint32_t table = reloc_table_offset(m->bytes, m->size);
     int err = reloc_open(r, &m->source, table, m->size, base);
-    return err < 0 ? err : reloc_check(r);
+    return err < 0 ? err : table_check(r);
 }
 
 static void relocation_bad(const struct vector *v) {

@@ -6,6 +6,7 @@
 #include "hal/err.h"
 #include "image/reloc.h"
 #include "memory_source.h"
+#include "table.h"
 
 enum { MAX_BYTES = 6000, MAX_WORDS = 1500, BASE = 0x21400200 };
 
@@ -106,7 +107,7 @@ static void open_body(struct reloc *r, struct memory *m, const struct body *b,
                       const uint8_t *bytes) {
     memory_init(m, bytes, b->size);
     CHECK(reloc_open(r, &m->source, b->table, b->size, BASE) == 0);
-    CHECK(reloc_check(r) == 0);
+    CHECK(table_check(r) == 0);
 }
 
 static void any_split_both_directions(void) {
@@ -284,7 +285,7 @@ static void spoiled_tables_are_refused_or_harmless(void) {
         memory_init(&m, spoiled.bytes, spoiled.size);
         int err = reloc_open(&r, &m.source, spoiled.table, spoiled.size, BASE);
         int opened = err;
-        err = err < 0 ? err : reloc_check(&r);
+        err = err < 0 ? err : table_check(&r);
         CHECK_EQUAL(err, is_valid(&spoiled) ? 0 : ERR_RELOCATION);
         refused += err < 0;
         if (opened == 0) { // not checked beforehand, applying comes to the same end
@@ -309,7 +310,7 @@ static void endless_and_huge_tables_end(void) {
     store_u32(body + 0x38, sizeof body - 0x3c);
     memory_init(&m, body, sizeof body);
     CHECK(reloc_open(&r, &m.source, 0x2c, sizeof body, BASE) == 0);
-    CHECK(reloc_check(&r) == ERR_RELOCATION);
+    CHECK(table_check(&r) == ERR_RELOCATION);
     CHECK(reloc_head_ready(body, sizeof body, sizeof body) == ERR_RELOCATION);
     for (uint32_t bad = UINT32_MAX; bad > 0; bad /= 2) {
         store_u32(body + 0x38, bad);
@@ -318,7 +319,7 @@ static void endless_and_huge_tables_end(void) {
         CHECK(err < 0 || bad <= sizeof body - 0x3c);
         store_u32(body + 0x34, bad);
         err = reloc_open(&r, &m.source, 0x2c, sizeof body, BASE);
-        CHECK(err == ERR_RELOCATION || reloc_check(&r) == ERR_RELOCATION);
+        CHECK(err == ERR_RELOCATION || table_check(&r) == ERR_RELOCATION);
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hal/flash.c tests/firmware/slots/no_watchdog.c
+// sources: hal/flash.c tests/firmware/slots/no_watchdog.c tests/firmware/slots/strict_keyset.c
 // components: slots
 // include: tests/firmware/slots
 // Golden vectors of what lies in flash: boot_params, identity, trust copies, keysets, journals.
@@ -9,6 +9,7 @@
 #include "ram_flash.h"
 #include "slots/identity.h"
 #include "slots/journal.h"
+#include "strict_keyset.h"
 
 static void params(const struct vector *v) {
     uint8_t block[BOOT_PARAMS_BYTES];
@@ -58,7 +59,7 @@ static void keyset(const struct vector *v) {
     check_context = v->name;
     uint32_t size = vector_hex(v, "signed", bytes, 4096);
     bytes = realloc(bytes, size); // so that reading behind it is caught
-    int err = keyset_parse(&found, bytes, size, product_params());
+    int err = strict_keyset(&found, bytes, size, product_params());
     if (vector_expect(v) == 0) {
         CHECK_EQUAL(err, 0);
         CHECK_EQUAL(found.epoch, vector_number(v, "epoch"));
@@ -124,6 +125,37 @@ static void recorded_keysets(void) {
     CHECK_EQUAL(load_recorded(1, 1, -1, &found), ERR_NOT_FOUND); // equal epoch, lower root
     CHECK_EQUAL(load_recorded(1, 0, -1, &found), 0);
     CHECK_EQUAL(found.epoch, 1);
+}
+
+// The floor is the highest of boot_params', the keyset's and the journal's, the last for our CID.
+static void floors(void) {
+    static const struct journal_id id = {.type = JOURNAL_FLOOR};
+    const struct {
+        uint32_t params, keyset, journal;
+        bool other_cid;
+        uint32_t wanted;
+    } cases[] = {
+        {3, 2, 1, false, 3}, {1, 3, 2, false, 3}, {1, 2, 3, false, 3},
+        {1, 2, 3, true, 2},  {0, 0, 0, false, 0}, {0, 0, UINT32_MAX, false, UINT32_MAX},
+    };
+    check_context = "floors";
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct journal j;
+        struct keyset keys = {.floor = cases[i].keyset};
+        struct boot_params p = *product_params();
+        uint8_t payload[20];
+        p.floor = cases[i].params;
+        for (unsigned k = 0; k < 4; k++) {
+            payload[k] = (uint8_t)(cases[i].journal >> 8 * k);
+        }
+        memcpy(payload + 4, p.cid, 16);
+        payload[19] ^= cases[i].other_cid;
+        ram_flash_make(4096, 8, 0xFF);
+        CHECK_EQUAL(journal_open(&j, &ram_layout, JOURNAL_AT_BOOT), 0);
+        CHECK_EQUAL(trust_floor(&keys, &j, &p), keys.floor > p.floor ? keys.floor : p.floor);
+        CHECK_EQUAL(journal_append(&j, id, payload, sizeof(payload)), 0);
+        CHECK_EQUAL(trust_floor(&keys, &j, &p), cases[i].wanted);
+    }
 }
 
 static void check_state(const struct vector *v, const struct journal *j) {
@@ -197,6 +229,7 @@ int main(void) {
     CHECK(vector_each("identity", identity) > 5);
     CHECK(vector_each("keyset", keyset) > 20);
     recorded_keysets();
+    floors();
     CHECK(vector_each("trust", trust) > 5);
     CHECK(vector_each("journal", journal) > 10);
     return 0;

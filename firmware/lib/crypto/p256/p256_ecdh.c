@@ -14,7 +14,3 @@ int p256_ecdh(uint8_t z[32], const uint8_t priv[32], const uint8_t pub[64]) {
     }
     return 0;
 }
-
-int p256_public(uint8_t pub[64], const uint8_t priv[32]) {
-    return p256_public_from_private(pub, priv) == P256_SUCCESS ? 0 : ERR_RANGE;
-}

@@ -16,18 +16,10 @@ struct slot_policy {
 
 // 0: whole, for this device, not below the floor, signed by a key of the set, and it runs from
 // this slot. ERR_FORMAT, ERR_UNSUPPORTED, ERR_NO_SPACE (longer than the slot), ERR_IDENTITY,
-// ERR_ROLLBACK, ERR_SLOT_BOUND, ERR_RELOCATION, ERR_DIGEST, ERR_SIGNATURE; ERR_ECC, ERR_IO.
+// ERR_ROLLBACK, ERR_SLOT_BOUND, ERR_RELOCATION, ERR_DIGEST, ERR_SIGNATURE; of the flash ERR_ECC,
+// ERR_ERASED.
 // `out` is filled as far as it came; out->digest counts only after 0.
 int slot_check(const struct slot_policy *policy, int slot, struct image_info *out);
 
 // CPU address of a slot's header.
 uintptr_t slot_address(const struct hal_layout *layout, int slot);
-
-// Reads the slot's bytes from the header on; ERR_RANGE beyond the slot. Must stay where it is while
-// `source` is in use.
-struct slot_source {
-    struct image_source source;
-    const struct hal_flash *flash;
-    struct hal_area area;
-};
-void slot_source_open(struct slot_source *s, const struct hal_layout *layout, int slot);

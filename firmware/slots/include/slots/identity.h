@@ -14,7 +14,8 @@ struct identity {
     char url[IDENTITY_URL_MAX + 1];
 };
 
-// The last whole record. ERR_NOT_FOUND: not provisioned.
+// The last whole record. ERR_NOT_FOUND: not provisioned. ERR_FORMAT: its URL is too long. Of the
+// flash ERR_ECC, ERR_ERASED.
 int identity_load(struct identity *out, const struct hal_layout *layout);
 
 // Only the flags, 0 where there is no identity.

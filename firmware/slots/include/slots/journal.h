@@ -48,14 +48,16 @@ struct journal_id {
 
 // Find the sector in use and its end. AT_BOOT: settles a last record that may be torn (by a copy)
 // and takes an unreadable journal for an empty one; the first append then writes a new one.
-// ERR_NOT_FOUND: AT_RUN, no journal. ERR_UNSUPPORTED: AT_BOOT, an unknown critical record.
-// ERR_RANGE: the areas are too small. ERR_IO.
+// ERR_RANGE: the areas are too small. AT_RUN: ERR_NOT_FOUND, no journal. AT_BOOT: ERR_UNSUPPORTED,
+// an unknown critical record; ERR_IO, ERR_NO_SPACE, the copy could not be written.
 int journal_open(struct journal *j, const struct hal_layout *layout, enum journal_mode mode);
 
 // Append one record of `size` <= 52 bytes and read it back; rolls over when the sector is full
-// (erases up to erase_ms_max). 0 means it is there to stay. ERR_IO after several places failed.
+// (erases up to erase_ms_max). 0 means it is there to stay. ERR_RANGE: longer. ERR_IO: several
+// places of a fresh sector failed, or it cannot be erased. ERR_NO_SPACE: it cannot hold all that is
+// carried over.
 int journal_append(struct journal *j, struct journal_id id, const void *payload, uint32_t size);
 
-// The latest record's payload and, if `sequence` is not null, its number. ERR_NOT_FOUND.
+// The latest record's payload and, if `sequence` is not null, its number. ERR_NOT_FOUND: none.
 int journal_get(const struct journal *j, struct journal_id id,
                 uint8_t payload[JOURNAL_PAYLOAD_BYTES], uint32_t *sequence);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the journal says about slots, starts and floors (docs/flash.md), decoded.
+// What the journal says about slots and starts (docs/flash.md), decoded.
 #pragma once
 #include "slots/journal.h"
 
@@ -59,18 +59,12 @@ struct boot_record {
 
 // A slot without a record reads as SLOT_UNKNOWN, all else zero. ERR_RANGE: no such slot.
 int slot_get(const struct journal *j, int slot, struct slot_record *out);
+
+// Record it. ERR_RANGE: no such slot; errors of journal_append.
 int slot_put(struct journal *j, int slot, const struct slot_record *record);
 
-// Why an image that arrived is bad when slot_check() gave `err`.
-enum slot_reason slot_reason_of(int err);
-
-// ERR_NOT_FOUND: never started.
+// The last start. ERR_NOT_FOUND: there was none; `out` is as it was.
 int boot_record_get(const struct journal *j, struct boot_record *out);
+
+// Record a start, or that it went well. ERR_IO, ERR_NO_SPACE: see journal_append.
 int boot_record_put(struct journal *j, const struct boot_record *record);
-
-// The image ran long enough to be called well: what is counted in a row starts again at 0.
-int boot_record_healthy(struct journal *j);
-
-// The journal's floor for this CID, 0 if it has none.
-uint32_t floor_get(const struct journal *j, const uint8_t cid[16]);
-int floor_put(struct journal *j, const uint8_t cid[16], uint32_t counter);

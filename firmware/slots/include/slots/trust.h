@@ -34,16 +34,10 @@ struct keyset {
     uint32_t floor; // for boot_params' CID, 0 if none
 };
 
-// Accept a keyset that arrived from anywhere: form, root signature, VID, fleet.
-// ERR_FORMAT, ERR_UNSUPPORTED, ERR_SIGNATURE, ERR_IDENTITY.
-int keyset_parse(struct keyset *out, const uint8_t *bytes, uint32_t size,
-                 const struct boot_params *params);
-
-// True if `a` outranks `b`.
-bool keyset_outranks(const struct keyset *a, const struct keyset *b);
-
 // The boot keyset: what the journal names, verified, or boot_params' own if that is at least as
 // high. `buffer` is kept as long as `out`. ERR_NOT_FOUND: none reaches the journal's epoch.
+// Without a record in the journal, what is wrong with boot_params' own: ERR_FORMAT, ERR_IDENTITY,
+// ERR_SIGNATURE (by neither root).
 int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
                const struct hal_layout *layout, const struct journal *j,
                const struct boot_params *params);
@@ -57,9 +51,8 @@ int keyset_find_image_key(const struct keyset *keys, const uint8_t keyhash[32], 
 int keyset_find_image_kid(const struct keyset *keys, const uint8_t kid[8], bool development,
                           const struct keyset_key **out);
 
-// The n-th P-256 server key and its kid. ERR_NOT_FOUND.
-int keyset_server_key(const struct keyset *keys, unsigned n, const struct keyset_key **out,
-                      uint8_t kid[8]);
+// The first P-256 server key. ERR_NOT_FOUND.
+int keyset_server_key(const struct keyset *keys, const struct keyset_key **out);
 
 // Highest of boot_params', the keyset's and the journal's floor.
 uint32_t trust_floor(const struct keyset *keys, const struct journal *j,

@@ -52,21 +52,25 @@ struct slot_writer {
 
 // Start, or go on if the journal says this very image (digest) was being installed in this slot:
 // w->offset is then where the file must be continued from, 0 otherwise. Nothing is erased yet.
-// ERR_STATE: the slot runs. ERR_NO_SPACE: the file is longer than the slot. ERR_RANGE, ERR_IO.
+// ERR_STATE: the slot runs. ERR_NO_SPACE: the file is longer than the slot. ERR_RANGE: no such
+// slot, or chunks that are no whole program units.
 int slot_writer_begin(struct slot_writer *w, struct journal *j, const struct hal_layout *layout,
                       const struct slot_writer_job *job);
 
 // The next `size` bytes. Blocks while flash is erased and programmed. After an error only begin.
 // ERR_RANGE: more than announced. ERR_FORMAT, ERR_UNSUPPORTED, ERR_SLOT_BOUND, ERR_RELOCATION: not
-// an image that this slot can run (nothing was journalled as ready). ERR_IO: flash.
+// an image that this slot can run. ERR_IO, ERR_NO_SPACE: flash or journal (journal_append) failed.
+// ERR_ECC, ERR_ERASED: what was written reads badly. Nothing was journalled as ready.
 int slot_writer_write(struct slot_writer *w, const void *data, uint32_t size);
 
-// Write what is held and give the file's SHA-256 (blob digest). ERR_STATE: bytes are missing.
-// The slot stays `installing` until the caller has checked it and records `ready`.
+// Write what is held and give the file's SHA-256 (blob digest). ERR_STATE: bytes are missing;
+// errors of slot_writer_write. What failed before fails again. The slot stays `installing` until
+// the caller has checked it and records `ready`.
 int slot_writer_finish(struct slot_writer *w, uint8_t blob_digest[32]);
 
-// Record `ready` for what was installed. Call after slot_check() gave 0.
+// Record `ready` for what was installed. Call after slot_check() gave 0. ERR_IO, ERR_NO_SPACE: see
+// journal_append.
 int slot_writer_ready(struct slot_writer *w);
 
-// Give up: the slot becomes empty in the journal.
+// Give up: the slot becomes empty in the journal. ERR_IO, ERR_NO_SPACE: see journal_append.
 int slot_writer_abort(struct slot_writer *w);

@@ -48,7 +48,7 @@ static struct choice choose(struct image_info *info) {
         }
         struct slot_record bad = in.slot[c.slot];
         bad.state = SLOT_BAD;
-        bad.reason = (uint16_t)slot_reason_of(err);
+        bad.reason = err == ERR_ROLLBACK ? SLOT_REASON_FLOOR : SLOT_REASON_SIGNATURE;
         in.refusal[c.slot] = (int8_t)err;
         put(c.slot, &bad);
     }

@@ -26,13 +26,13 @@ struct cbor_map {
 
 void cbor_in_init(struct cbor_in *in, const void *data, size_t size);
 
-// Each reads one item. 0 or an error; ERR_FORMAT if the next item is of another type.
+// Each reads one item. 0; ERR_FORMAT if the next one is of another type or not deterministic; else
+// what went wrong before: ERR_RANGE, ERR_UNSUPPORTED.
 int cbor_uint(struct cbor_in *in, uint64_t *value);
 int cbor_uint32(struct cbor_in *in, uint32_t *value); // ERR_RANGE above 2^32 - 1
 int cbor_int(struct cbor_in *in, int64_t *value);     // ERR_RANGE outside int64_t
 int cbor_bytes(struct cbor_in *in, const uint8_t **data, size_t *size);
-int cbor_bytes_fixed(struct cbor_in *in, void *to,
-                     size_t size); // copies; ERR_FORMAT if not `size` long
+int cbor_bytes_fixed(struct cbor_in *in, void *to, size_t size);    // copies exactly `size` bytes
 int cbor_text(struct cbor_in *in, const char **text, size_t *size); // not terminated
 int cbor_array(struct cbor_in *in, uint32_t *count);                // `count` items follow
 int cbor_map(struct cbor_in *in, struct cbor_map *map); // use cbor_next_key or cbor_next
@@ -43,12 +43,13 @@ bool cbor_next(struct cbor_in *in, struct cbor_map *map);
 // The same for maps with integer keys, and reads the key.
 bool cbor_next_key(struct cbor_in *in, struct cbor_map *map, int64_t *key);
 
-// Skip one whole item, checking its form. ERR_RANGE if it is nested deeper than CBOR_MAX_DEPTH.
+// Skip one whole item, checking its form. ERR_FORMAT; ERR_UNSUPPORTED (a tag, float or simple value
+// in it); ERR_RANGE if it is nested deeper than CBOR_MAX_DEPTH, or a number outside int64_t.
 int cbor_skip(struct cbor_in *in);
 // For a key that the caller does not know: skips its value if key >= 64, else ERR_UNSUPPORTED
-// (docs/protocol.md: numbers below 64 are critical).
+// (docs/protocol.md: numbers below 64 are critical). Errors of cbor_skip.
 int cbor_skip_unknown(struct cbor_in *in, int64_t key);
-// The error so far; ERR_FORMAT if bytes are left.
+// What went wrong so far: ERR_FORMAT, ERR_RANGE, ERR_UNSUPPORTED; ERR_FORMAT if bytes are left.
 int cbor_done(struct cbor_in *in);
 
 // Writing. The error sticks here too: ERR_NO_MEMORY if `size` was too small. The caller puts map
@@ -69,5 +70,3 @@ void cbor_put_text(struct cbor_out *out, const char *text); // terminated by NUL
 void cbor_put_text_n(struct cbor_out *out, const char *text, size_t size);
 void cbor_put_array(struct cbor_out *out, uint32_t count);
 void cbor_put_map(struct cbor_out *out, uint32_t pairs);
-void cbor_put_raw(struct cbor_out *out, const void *data,
-                  size_t size); // bytes that are CBOR already

@@ -37,8 +37,8 @@ struct cose {
     const uint8_t *tag; // signature of 64 bytes or MAC of 32
 };
 
-// 0, ERR_FORMAT (not this shape), ERR_UNSUPPORTED (another algorithm, critical header or version),
-// ERR_RANGE (larger than the maximum above).
+// Both: 0, ERR_FORMAT (not this shape), ERR_UNSUPPORTED (another algorithm, critical header or
+// version), ERR_RANGE (larger than the maximum above).
 int cose_parse_sign1(struct cose *c, const uint8_t *data, size_t size);
 int cose_parse_mac0(struct cose *c, const uint8_t *data, size_t size);
 

@@ -19,5 +19,8 @@ void hmac_final(struct hmac *h, uint8_t out[SHA256_BYTES]);
 bool hmac_equal(const void *a, const void *b, size_t size);
 
 // Extract and expand to 32 bytes. An empty salt counts as 32 zeros, as the RFC says.
-void hkdf(const void *salt, size_t salt_size, const void *ikm, size_t ikm_size, const void *info,
-          size_t info_size, uint8_t out[SHA256_BYTES]);
+struct hkdf_input {
+    const void *salt, *ikm, *info; // what is left out is empty
+    size_t salt_size, ikm_size, info_size;
+};
+void hkdf(const struct hkdf_input *from, uint8_t out[SHA256_BYTES]);

@@ -5,9 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Where bytes come from: a slot, a file in RAM, a part of either. `read` copies `size` bytes at
-// `offset` and returns 0 or an error, which the readers below pass on.
+// Where bytes come from: a slot, a file in RAM, a part of either.
 struct image_source {
+    // Copies `size` bytes at `offset`. ERR_RANGE past the end; errors of hal_flash_read. The
+    // readers below pass them on.
     int (*read)(void *ctx, uint32_t offset, void *to, uint32_t size);
     void *ctx;
 };
@@ -46,8 +47,14 @@ struct image_info {
     uint32_t file_size;   // all of it; nothing behind was read
 };
 
+enum { IMAGE_HEADER_BYTES = 32, IMAGE_HEADER_MAX_BYTES = 4096 }; // the latter: with its padding
+
+// Fills what stands in the header's own bytes. ERR_FORMAT; ERR_UNSUPPORTED (unknown flag). Whether
+// what it promises is there is image_parse()'s to say.
+int image_header(struct image_info *info, const uint8_t header[IMAGE_HEADER_BYTES]);
+
 // Reads what lies at offset 0 of `image`, whose place holds `max_size` bytes, and checks every rule
-// of FORMAT.md but the content of the relocation table (reloc_check) and of the signature.
+// of FORMAT.md but the content of the relocation table and of the signature.
 // ERR_FORMAT; ERR_UNSUPPORTED (unknown flag); ERR_NO_SPACE (larger than max_size); ERR_SIGNATURE
 // (none); ERR_IDENTITY (VID or CID missing); ERR_RELOCATION (place of the table); errors of the
 // source.
@@ -56,7 +63,8 @@ int image_parse(struct image_info *info, const struct image_source *image, uint3
 // May it run with its header at `address`? 0 or ERR_SLOT_BOUND.
 int image_runs_at(const struct image_info *info, uint32_t address);
 
-// Less than, equal to or greater than 0, as `a` is older than, equal to or newer than `b`.
+// Less than, equal to or greater than 0 (no enum err), as `a` is older than, equal to or newer
+// than `b`.
 int image_version_compare(const struct image_version *a, const struct image_version *b);
 
 // A part of another source: offset 0 of `source` is `start` there; reading past `size` is
@@ -69,14 +77,14 @@ struct image_part {
 void image_part_init(struct image_part *part, const struct image_source *whole, uint32_t start,
                      uint32_t size);
 
-// SHA-256 over header, canonical body and protected area, read through `buf` of any size.
-// `slot_a_body` is where slot A's body lies, `body` where this image's body lies now (both in the
-// CPU's view); the words are moved back by the difference. Checks the relocation table on the way,
-// also where nothing is to be moved: ERR_RELOCATION.
+// Where things lie in the CPU's view.
 struct image_place {
-    uint32_t slot_a_body;
-    uint32_t body;
+    uint32_t slot_a_body; // slot A's body, which the image was linked for
+    uint32_t body;        // this image's body now
 };
+
+// SHA-256 over header, canonical body and protected area: the words are moved back by the
+// difference. Checks the relocation table on the way, also where nothing is to be moved.
+// ERR_RELOCATION; errors of the source.
 int image_canonical_digest(const struct image_info *info, const struct image_source *image,
-                           const struct image_place *place, uint8_t *buf, uint32_t buf_size,
-                           uint8_t digest[32]);
+                           const struct image_place *place, uint8_t digest[32]);

@@ -37,26 +37,24 @@ struct reloc {
 
 // Reads the table's head. `body`: offset 0 is the body's start; the table's bytes are the same in
 // every slot, so canonical or not does not matter. `slot_a_body`: the base that the table must
-// name. ERR_RELOCATION, or the source's error.
+// name. ERR_RELOCATION; errors of the source.
 int reloc_open(struct reloc *r, const struct image_source *body, uint32_t table_offset,
                uint32_t body_size, uint32_t slot_a_body);
 
-// Reads the whole table against every rule. 0 or ERR_RELOCATION. Does not disturb reloc_apply.
-int reloc_check(const struct reloc *r);
-
 // Adds `delta` (actual body address - base; its negative undoes) to the listed words in the next
 // `size` bytes of the body, in place. ERR_RELOCATION; ERR_STATE if an entry that it needs is not
-// `readable` yet; ERR_RANGE past the body's end. After an error the buffer is spoilt: start again
-// with reloc_seek.
+// `readable` yet; ERR_RANGE past the body's end; errors of the source. After an error the buffer is
+// spoilt: start again with reloc_seek.
 int reloc_apply(struct reloc *r, uint32_t delta, uint8_t *buf, uint32_t size);
 
 // Goes on (or back) to `offset` in the body. Where that is inside a listed word, the up to 3 bytes
 // before it are read from `body`; `applied` says whether they are as reloc_apply(delta) left them,
-// or as they were before it.
+// or as they were before it. ERR_RANGE past the body's end; ERR_RELOCATION; ERR_STATE if an entry
+// before `offset` is not `readable` yet; errors of the source.
 int reloc_seek(struct reloc *r, uint32_t offset, uint32_t delta, bool applied);
 
-// After the last byte: 0 if the table ended where its head says, else ERR_RELOCATION (ERR_STATE if
-// bytes of the body have not passed yet).
+// After the last byte: 0 if the table ended where its head says, else ERR_RELOCATION. ERR_STATE if
+// bytes of the body have not passed yet; errors of the source.
 int reloc_done(struct reloc *r);
 
 // While streaming: are the first `size` bytes of a body enough to relocate all that lies before the

@@ -43,7 +43,7 @@ struct http_request {
 void http_request_init(struct http_request *r, char *line, uint16_t size);
 
 // Take bytes up to the end of the head; *used says how many. 1: it is complete; 0: more is needed;
-// negative: the HTTP status to refuse it with, e.g. -400.
+// negative: the HTTP status to refuse it with, e.g. -400 (no enum err).
 int http_request_feed(struct http_request *r, const uint8_t *data, uint32_t n, uint32_t *used);
 
 struct http_response {
@@ -58,7 +58,8 @@ struct http_response {
 
 void http_response_init(struct http_response *r, char *line, uint16_t size);
 
-// As above; heads of 1xx are skipped. ERR_FORMAT if it is no HTTP response or beyond the limits.
+// The same for an answer; heads of 1xx are skipped. 1; 0; ERR_FORMAT if it is no HTTP response or
+// beyond the limits.
 int http_response_feed(struct http_response *r, const uint8_t *data, uint32_t n, uint32_t *used);
 
 struct http_url {

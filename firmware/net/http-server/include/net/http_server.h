@@ -36,7 +36,7 @@ struct net_http_route {
 };
 
 // Serve `routes` (for ever; the last one has a null path) at `port`. One port per image.
-// ERR_BUSY if called before or the port is taken.
+// ERR_BUSY if called before or the port is taken, ERR_NO_MEMORY.
 int net_http_serve(uint16_t port, const struct net_http_route *routes);
 
 enum net_http_method net_http_method(const struct net_http_exchange *x);

@@ -60,7 +60,7 @@ struct net_tcp_listener {
 int net_tcp_listen(struct net_tcp_listener *l, uint16_t port);
 
 // Ends in on_open or on_closed. ERR_STATE while `c` is in use or the network is down,
-// ERR_NO_MEMORY if the share is used up.
+// ERR_NO_MEMORY if the share is used up, ERR_BUSY if no local port is free.
 int net_tcp_connect(struct net_tcp *c, const struct net_tcp_events *events, uint32_t address,
                     uint16_t port);
 
@@ -87,7 +87,7 @@ void net_tcp_drop(struct net_tcp *c);
 // True from net_tcp_connect or accept to on_closed or net_tcp_drop.
 bool net_tcp_in_use(const struct net_tcp *c);
 
-// For the generated init.
+// For the generated init, after os/random's. 0: cannot fail.
 int net_tcp_init(void);
 
 C_END

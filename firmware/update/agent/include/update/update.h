@@ -35,7 +35,8 @@ void update_hold(bool hold);
 // update/agent.wants_health is 1; harmless elsewhere.
 void update_healthy(void);
 
-// For the generated init: starts the agent. ERR_* if the device has no identity or no keyset.
+// For the generated init: starts the agent, which tries again and again if the device has no
+// identity or no keyset. 0: cannot fail, the app works all the same.
 int update_init(void);
 
 C_END

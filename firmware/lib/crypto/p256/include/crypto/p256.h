@@ -14,9 +14,6 @@ int p256_verify(const uint8_t pub[64], const uint8_t hash[32], const uint8_t sig
 // ERR_RANGE if `priv` is not in 1..n-1 or `pub` is not on the curve; `z` is zero then.
 int p256_ecdh(uint8_t z[32], const uint8_t priv[32], const uint8_t pub[64]);
 
-// The public key of `priv`, in constant time. ERR_RANGE if `priv` is not in 1..n-1.
-int p256_public(uint8_t pub[64], const uint8_t priv[32]);
-
 // The raw form of a strict DER signature: minimal integers in 1..n-1, short lengths, nothing
 // behind. ERR_FORMAT otherwise.
 int p256_from_der(uint8_t sig[64], const uint8_t *der, size_t size);
