@@ -18,7 +18,7 @@ from debugger import StoppingEmulator
 from unitool import build, flashing, keys, packing, provisioning, signing
 from unitool.boards import Board
 from unitool.build import Built
-from unitool.emulator import Emulator
+from unitool.emulator import Debug, Emulator
 from unitool.formats import image
 from unitool.keys import KeyFolder
 from unitool.provisioning import Options
@@ -171,12 +171,12 @@ class Unit:
             development=development,
         )
         done = provisioning.provision(board, state, versions.keys, first.built.app, options)
-        flashing.flash(board, state, signed=first.signed)
+        flashing.flash(board, state, first.signed)
         return cls(
             board=board,
             state=state,
             versions=versions,
-            emulator=StoppingEmulator(board, state, gdb=gdb),
+            emulator=StoppingEmulator(board, state, debug=Debug() if gdb else None),
             id=done.identity.device_id.hex(),
         )
 

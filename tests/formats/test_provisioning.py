@@ -7,9 +7,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from unitool import apps, boards, keys, provisioning
+from unitool import apps, boards, build, keys, provisioning
 from unitool.errors import FlashError
 from unitool.formats import flash, keyset
 from unitool.keys import KeyFolder
@@ -33,7 +34,7 @@ class Factory:
 
     def provision(self, **options: object) -> Provisioned:
         wanted = Options(**options)  # type: ignore[arg-type]
-        return provisioning.provision(BOARD, self.path, self.folder, APP, wanted, BOOT)
+        return provisioning.provision(BOARD, self.path, self.folder, APP, wanted)
 
     def area(self, name: str) -> bytes:
         area = BOARD.layout[name]
@@ -41,7 +42,11 @@ class Factory:
 
 
 @pytest.fixture
-def factory(tmp_path: Path) -> Factory:
+def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
+    """Nothing is compiled here: the bootloader is BOOT."""
+    file = tmp_path / "boot.bin"
+    file.write_bytes(BOOT)
+    monkeypatch.setattr(build, "build_boot", lambda board: SimpleNamespace(bin=file))
     return Factory(tmp_path)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from unitool import apps, boards, development, keys
 from unitool.boards import Board
+from unitool.development import Wishes
 from unitool.emulator import Emulator
 from unitool.keys import KeyFolder
 from unitool.provisioning import Options
@@ -59,10 +60,12 @@ def device(board: Board, key_folder: KeyFolder, builds: Path, tmp_path: Path) ->
                 app_dir,
                 board,
                 state,
-                options=Options(url="http://10.0.2.2:1"),
-                slot=slot,
-                key_folder=key_folder,
-                out=builds / board.name / app_dir.name,
+                Wishes(
+                    options=Options(url="http://10.0.2.2:1"),
+                    slot=slot,
+                    keys=key_folder,
+                    out=builds / board.name / app_dir.name,
+                ),
             )
             emulator = Emulator(board, state, **{"forward": (), **how})  # type: ignore[arg-type]
             stack.callback(emulator.cut)

@@ -105,4 +105,4 @@ def test_missing_image_and_unknown_board_say_what_to_do(app: Path, board: Board)
     missing = unitool(app, "flash", "-b", board.name)
     assert missing.returncode == 2 and "unitool build" in missing.stderr
     unknown = unitool(app, "run", "-b", "no-such-board")
-    assert unknown.returncode == 1 and board.name in unknown.stderr
+    assert unknown.returncode == 2 and board.name in unknown.stderr

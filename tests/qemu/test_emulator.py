@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from unitool import console, flashing
-from unitool.emulator import Emulator
+from unitool.emulator import Debug, Emulator
 from unitool.errors import EmulatorError, FlashError
 
 Device = Callable[..., Emulator]
@@ -32,7 +32,7 @@ def test_board_that_runs_is_neither_started_nor_flashed_again(device: Device) ->
         with pytest.raises(EmulatorError, match=f"is running .process {os.getpid()}"):
             again.power_on()
         with pytest.raises(FlashError, match="is running"):
-            flashing.flash(board.board, board.state.folder, boot=b"x")
+            flashing.flash(board.board, board.state.folder, b"x")
         with pytest.raises(EmulatorError, match="already on"):
             board.power_on()
     again.power_on()
@@ -106,7 +106,7 @@ def test_cut_power_forgets_ram_and_keeps_flash(device: Device) -> None:
 
 
 def test_debugger_stops_the_board_before_its_first_instruction(device: Device) -> None:
-    with device(HELLO, gdb=True, wait=True) as board:
+    with device(HELLO, debug=Debug(wait=True)) as board:
         time.sleep(0.5)
         assert board.console.log == ""
         assert board.gdb_port is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from unitool import apps, development, flashing, signing
 from unitool.boards import BODY_OFFSET, Board
+from unitool.development import Wishes
 from unitool.emulator import Emulator
 from unitool.formats import image, p256, relocation
 from unitool.formats.image import Image
@@ -35,10 +36,7 @@ class Bench:
             APP,
             board,
             tmp / "state",
-            options=Options(floor=FLOOR),
-            counter=COUNTER,
-            key_folder=keys,
-            out=out,
+            Wishes(options=Options(floor=FLOOR), counter=COUNTER, keys=keys, out=out),
         )
         self.app = apps.load(APP)
         self.body = made.built.bin.read_bytes()
@@ -73,7 +71,7 @@ class Bench:
 
     def put(self, data: bytes, slot: int) -> None:
         """Confirm a good image in the journal, then put these bytes in its place."""
-        flashing.flash(self.board, self.tmp / "state", signed=self.signed, slot=slot, check=False)
+        flashing.flash(self.board, self.tmp / "state", self.signed, slot=slot, check=False)
         area = self.board.slots[slot]
         erased = bytes([self.board.flash.erased_value])
         self.emulator.state.write(area.offset, data.ljust(area.size, erased))

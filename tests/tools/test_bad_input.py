@@ -210,7 +210,7 @@ BAD = [
     (f"run -b {BOARD} --no-build --expect x", 1, "has no bootloader", "unitool run builds"),
     (f"run -b {BOARD} --expect (", 2, "'(' is no regular expression", "--help"),
     (f"run -b {BOARD} --forward 99999", 2, "99999 is not in the range", "--help"),
-    (f"run -b {BOARD} --gdb --gdb-port 0", 2, "0 is not in the range", "--help"),
+    (f"run -b {BOARD} --gdb --gdb-port 65536", 2, "65536 is not in the range", "--help"),
     (f"run -b {BOARD} --counter 4294967296", 2, "is not in the range", "--help"),
     (f"monitor -b {BOARD} --no-reconnect", 1, "it does not run", f"unitool run -b {BOARD}"),
     ("monitor -p nope --no-reconnect", 1, "cannot open nope: No such file", "plug it in"),

@@ -59,7 +59,7 @@ def shared_compiles(image: Image) -> tuple[Compile, ...]:
     return tuple(parts)
 
 
-def _make(
+def _make(  # noqa: PLR0913 - one image, one source, and the four ways in which sources differ
     image: Image,
     source: Path,
     name: str,

@@ -120,55 +120,65 @@ def _build_id(path: Path) -> str:
         return ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Program:
+    """A linked image, and how far it ran from where it was linked for."""
+
+    elf: Path
+    machine: str
+    code: tuple[range, ...]
+    shift: int
+
+    def place(self, address: int) -> int | None:
+        """Where in the ELF the code at `address` stands; in RAM it is where it was linked for."""
+        even = address & ~1
+        places = (at for at in (even + self.shift, even) if any(at in span for span in self.code))
+        return next(places, None)
+
+    def frame(self, role: str, place: int) -> Frame | None:
+        """Function and line. A return address points behind the call."""
+        asked = place if role == "at" else place - 2
+        tool = _ADDR2LINE[self.machine]
+        found = output.run([tool, "-e", self.elf, "-f", "-C", f"{asked:#x}"], check=False)
+        function, where, *_ = [*found.stdout.splitlines(), "?", "?"]
+        if where.startswith("?"):
+            return None
+        return Frame(role=role, function=function, place=where.split(" (")[0])
+
+
 def decode(crash: Crash, elf: Path) -> list[Frame]:
     """Name the places of `crash` with an ELF of its build, linked for either slot."""
+    program = _program(elf, crash.slot_base + BODY_OFFSET)
+    return [] if program.machine not in _ADDR2LINE else list(_frames(program, crash))
+
+
+def _program(elf: Path, ran_at: int) -> _Program:
     with elf.open("rb") as file:
         image = ELFFile(file)
-        machine = image["e_machine"]
-        code = [
-            (s["sh_addr"], s["sh_addr"] + s["sh_size"])
-            for s in image.iter_sections()
-            if s["sh_flags"] & 4  # SHF_EXECINSTR
-        ]
         head = image.get_section_by_name(_FIRST_SECTION)
-        start = head["sh_addr"] if head else crash.slot_base + BODY_OFFSET
-    shift = start - (crash.slot_base + BODY_OFFSET)
-    tool = _ADDR2LINE.get(machine)
-    if tool is None:
-        return []
+        return _Program(
+            elf=elf,
+            machine=image["e_machine"],
+            code=tuple(
+                range(s["sh_addr"], s["sh_addr"] + s["sh_size"])
+                for s in image.iter_sections()
+                if s["sh_flags"] & 4  # SHF_EXECINSTR
+            ),
+            shift=head["sh_addr"] - ran_at if head else 0,
+        )
+
+
+def _frames(program: _Program, crash: Crash) -> Iterator[Frame]:
     candidates = [("at", crash.pc), ("called from", crash.lr)]
     candidates += [("maybe from", word) for word in crash.stack]
-    return list(_frames(tool, elf, candidates, code, shift, thumb=machine == "EM_ARM"))
-
-
-def _frames(
-    tool: str,
-    elf: Path,
-    candidates: list[tuple[str, int]],
-    code: list[tuple[int, int]],
-    shift: int,
-    *,
-    thumb: bool,
-) -> Iterator[Frame]:
     seen = set()
     for role, address in candidates:
-        if role == "maybe from" and thumb and not address & 1:
+        if role == "maybe from" and program.machine == "EM_ARM" and not address & 1:
             continue  # a return address has the Thumb bit
-        place = next(
-            (
-                a
-                for a in ((address & ~1) + shift, address & ~1)
-                if any(start <= a < end for start, end in code)
-            ),
-            None,
-        )
+        place = program.place(address)
         if place is None or place in seen:
             continue
         seen.add(place)
-        # a return address points behind the call
-        asked = place if role == "at" else place - 2
-        found = output.run([tool, "-e", elf, "-f", "-C", f"{asked:#x}"], check=False)
-        function, where, *_ = [*found.stdout.splitlines(), "?", "?"]
-        if where.startswith("?"):
-            continue
-        yield Frame(role=role, function=function, place=where.split(" (")[0])
+        frame = program.frame(role, place)
+        if frame is not None:
+            yield frame

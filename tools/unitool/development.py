@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unitool import build, flashing, keys, provisioning, signing
@@ -26,27 +26,27 @@ class Prepared:
     flashed: Flashed
 
 
-def prepare(
-    app_dir: Path,
-    board: Board,
-    state: Path,
-    *,
-    options: Options | None = None,
-    counter: int = 0,
-    slot: int | None = None,
-    key_folder: KeyFolder | None = None,
-    out: Path | None = None,
-) -> Prepared:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is to be other than usual; None: as the commands do it."""
+
+    options: Options = field(default_factory=Options)
+    counter: int = 0
+    slot: int | None = None
+    keys: KeyFolder | None = None
+    out: Path | None = None
+
+
+def prepare(app_dir: Path, board: Board, state: Path, wishes: Wishes) -> Prepared:
     """Make everything that the board needs; keys are made on first use, a device keeps its own."""
-    built = build.build(app_dir, board, out=out)
+    built = build.build(app_dir, board, out=wishes.out)
     assert built.app is not None
     app = built.app
-    folder, made = (key_folder, False) if key_folder else keys.ensure(app.dir, app.vid)
-    data = signing.make(built, folder, counter)
+    folder, made = (wishes.keys, False) if wishes.keys else keys.ensure(app.dir, app.vid)
+    data = signing.make(built, folder, wishes.counter)
     signed = signing.save(built, data)
-    device = provisioning.provision(board, state, folder, app, options or Options())
-    flashed = flashing.flash(board, state, signed=data, slot=slot)
-    assert flashed is not None
+    device = provisioning.provision(board, state, folder, app, wishes.options)
+    flashed = flashing.flash(board, state, data, slot=wishes.slot)
     return Prepared(
         built=built, signed=signed, keys=folder, keys_made=made, device=device, flashed=flashed
     )

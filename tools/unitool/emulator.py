@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +38,14 @@ _STORM_RESETS, _STORM_S = 200, 4.0  # a guest that resets so often does nothing 
 _PORT_TAKEN = "host forwarding rule"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debug:
+    """A stub for debuggers, on 127.0.0.1."""
+
+    port: int = 0  # 0: one that is free
+    wait: bool = False  # the CPU starts only when a debugger says so
+
+
 class Emulator:
     """A board in QEMU. Its flash outlives it in `state`; RAM outlives resets, not power-off."""
 
@@ -46,22 +55,18 @@ class Emulator:
         state: Path,
         *,
         forward: Iterable[int] = (80,),
-        gdb: bool = False,
-        gdb_port: int = 0,
-        wait: bool = False,
+        debug: Debug | None = None,
         extra: Iterable[str] = (),
     ) -> None:
-        """`forward`: TCP ports of the guest to reach on 127.0.0.1. `gdb`: offer a debug stub,
-        on `gdb_port` or a free one; with `wait`, the CPU starts only when a debugger says so.
-        `extra`: more QEMU arguments."""
+        """`forward`: TCP ports of the guest to reach on 127.0.0.1. `extra`: more QEMU arguments."""
         self.board = board
         with paths.writing(state):
             self.state = State(board, state)
         self.console = Console(self._type)
         self.console.watch(self._failure)
         self.resets = 0
-        self.gdb_port = (gdb_port or _free_port()) if gdb else None
-        self._wait = wait
+        self.gdb_port = (debug.port or _free_port()) if debug else None
+        self._wait = debug is not None and debug.wait
         self._extra = tuple(extra)
         self._ports = {guest: _free_port() for guest in forward}
         self._emulator = emulator_of(board)

@@ -31,25 +31,22 @@ class Flashed:
 def flash(
     board: Board,
     folder: Path,
+    signed: bytes,
     *,
-    signed: bytes | None = None,
     slot: int | None = None,
-    boot: bytes | None = None,
     check: bool = True,
-) -> Flashed | None:
-    """Write a signed image into `slot` and confirm it, and `boot` where the bootloader runs.
+) -> Flashed:
+    """Write a signed image into `slot` and confirm it.
 
-    Identity, trust and journal stay. Without `slot`: the one that the journal calls confirmed, so
-    that the other keeps what it has. FlashError while the board runs, or if the image is not for
-    this board (`check`: nor for the product that it was provisioned for).
+    Bootloader, identity, trust and the other slot stay. Without `slot`: the one that the journal
+    calls confirmed, so that the other keeps what it has. FlashError while the board runs, or if
+    the image is not for this board (`check`: nor for the product that it was provisioned for).
     """
     try:
         with paths.writing(folder):
             state = State(board, folder)
             with state.lock():
-                if boot is not None:
-                    state.write_boot(boot)
-                return None if signed is None else _write_image(state, signed, slot, check=check)
+                return _write_image(state, signed, slot, check=check)
     except EmulatorError as error:
         raise FlashError(error.message, error.hint) from None
 

@@ -53,26 +53,17 @@ class Linked:
     reserve: int  # bytes that the table takes in the image
 
 
-def _run(
-    job: Job,
-    slot_base: int,
-    reserve: int,
-    elf: Path,
-    extra: Sequence[str] = (),
-    *,
-    optimising: bool = False,
-) -> Elf:
+def _run(job: Job, slot_base: int, reserve: int, elf: Path, flags: Sequence[str]) -> Elf:
     elf.parent.mkdir(parents=True, exist_ok=True)
     command = [
         job.toolchain.tool("gcc"),
-        *(job.toolchain.lto_flags if optimising else job.toolchain.link_flags),
+        *flags,
         f"-L{job.out / 'gen'}",
         f"-L{job.script.parent}",
         f"-T{job.script}",
         f"-Wl,--defsym=__slot_base={slot_base:#x}",
         f"-Wl,--defsym=__reloc_reserve={reserve:#x}",
         f"-Wl,--defsym=__stack_size={job.stack:#x}",
-        *extra,
         *job.objects,
         "-o",
         str(elf.relative_to(job.out)),
@@ -91,7 +82,8 @@ def optimise(job: Job) -> Job:
     scratch = job.out / "whole"
     shutil.rmtree(scratch, ignore_errors=True)
     base, reserve = job.board.slot_address(0), relocation.HEAD_BYTES
-    _run(job, base, reserve, scratch / "whole.elf", [*lto.FLAGS, *job.maps], optimising=True)
+    flags = (*job.toolchain.lto_flags, *lto.FLAGS, *job.maps)
+    _run(job, base, reserve, scratch / "whole.elf", flags)
     lto.collect(job.out, scratch)
     return replace(job, objects=lto.optimised(job.objects))
 
@@ -109,7 +101,8 @@ def link_boot(job: Job) -> Linked:
     """Link the bootloader for its one place."""
     elf = job.out / f"{job.name}.elf"
     map_file = job.out / f"{job.name}.map"
-    linked = _run(job, job.board.slot_address(0), 0, elf, [f"-Wl,-Map={map_file.name}"])
+    flags = (*job.toolchain.link_flags, f"-Wl,-Map={map_file.name}")
+    linked = _run(job, job.board.slot_address(0), 0, elf, flags)
     base = job.board.memory.boot.base
     _check_place(linked, job.board.memory.boot, job.name)
     build_id = hashlib.sha256(linked.contents(base)).digest()[:BUILD_ID_BYTES]
@@ -141,7 +134,7 @@ def link_image(job: Job) -> Linked:
 
 
 def _link(job: Job, slot_base: int, reserve: int, elf: Path, extra: Sequence[str] = ()) -> Link:
-    linked = _run(job, slot_base, reserve, elf, extra)
+    linked = _run(job, slot_base, reserve, elf, (*job.toolchain.link_flags, *extra))
     body = slot_base + BODY_OFFSET
     _check_place(linked, Region(base=body, size=job.board.slots[0].size - BODY_OFFSET), job.name)
     return Link(elf=linked, base=body, body=linked.contents(body))

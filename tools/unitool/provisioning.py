@@ -71,18 +71,13 @@ def make_params(app: App, board: Board, keys: KeyFolder, options: Options) -> Bo
 
 
 def provision(
-    board: Board,
-    state_dir: Path,
-    keys: KeyFolder,
-    app: App,
-    options: Options,
-    boot: bytes | None = None,
+    board: Board, state_dir: Path, keys: KeyFolder, app: App, options: Options
 ) -> Provisioned:
     """Write identity and bootloader of an emulated board; a device keeps the key it has.
 
-    `boot`: the bootloader's bytes; None builds it. Slots, trust and journal stay as they are.
+    Slots, trust and journal stay as they are.
     """
-    code = boot if boot is not None else build.build_boot(board).bin.read_bytes()
+    code = build.build_boot(board).bin.read_bytes()
     params = make_params(app, board, keys, options)
     filled = flash.fill_boot_params(code, params)
     with paths.writing(state_dir):

@@ -45,11 +45,10 @@ def command(
     done = flashing.flash(
         board,
         state or out / "state",
-        signed=path.read_bytes(),
+        path.read_bytes(),
         slot=None if slot is None else flashing.SLOT_NAMES.index(slot),
         check=not force,
     )
-    assert done is not None
     output.say(
         f"slot {flashing.SLOT_NAMES[done.slot]} of {board.name}: {path.name} {done.version}, "
         f"{done.size:,} bytes, confirmed"

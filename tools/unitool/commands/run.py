@@ -11,7 +11,8 @@ import click
 from unitool import apps, boards, development, flashing, options, output, provisioning
 from unitool.apps import App
 from unitool.boards import Board
-from unitool.emulator import ConsolePort, Emulator
+from unitool.development import Wishes
+from unitool.emulator import ConsolePort, Debug, Emulator
 from unitool.errors import UsageError
 from unitool.monitor import Monitor
 
@@ -43,11 +44,11 @@ def _regex(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 @click.option("--gdb", is_flag=True, help="Wait for a debugger before the first instruction.")
 @click.option(
     "--gdb-port",
-    type=options.PORT,
+    type=click.IntRange(0, 65535),
     metavar="PORT",
     default=3333,
     show_default=True,
-    help="Where it waits.",
+    help="Where it waits; 0: any that is free.",
 )
 @click.option(
     "--expect",
@@ -100,7 +101,8 @@ def command(
     if not no_build:
         _prepare(app, board, folder, server, counter)
     ports = forward or ((HTTP,) if any(c.startswith("net/") for c in app.components) else ())
-    emulator = Emulator(board, folder, forward=ports, gdb=gdb, gdb_port=gdb_port, wait=gdb)
+    debug = Debug(port=gdb_port, wait=True) if gdb else None
+    emulator = Emulator(board, folder, forward=ports, debug=debug)
     with emulator:
         if expect is not None:
             output.say(f"console: {emulator.console.expect(expect, timeout)[0]}")
@@ -126,8 +128,8 @@ def _choose(name: str | None, extra: tuple[Path, ...]) -> Board:
 
 
 def _prepare(app: App, board: Board, state: Path, server: str | None, counter: int) -> None:
-    device = provisioning.Options(url=server)
-    done = development.prepare(app.dir, board, state, options=device, counter=counter)
+    wishes = Wishes(options=provisioning.Options(url=server), counter=counter)
+    done = development.prepare(app.dir, board, state, wishes)
     output.say(f"built {app.name} {app.version}: {done.built.sizes.flash_B:,} bytes of flash")
     if done.keys_made:
         output.say(f"made keys for {app.vendor} in {done.keys.path}; see unitool keygen --help")

@@ -207,7 +207,7 @@ def _check_body(body: bytes, rom_fixed: bool) -> None:
         raise MalformedError("the build id lies outside the body")
 
 
-def build(
+def build(  # noqa: PLR0913 - by name only, each a field of the header or a TLV
     body: bytes,
     *,
     version: Version,
