@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from unitool.formats.messages import Report, ReportKind
 from unitool.formats.records import SlotState
+from unitool.formats.retained import ResetReason
 
 from ota_server.model import (
     Failure,
@@ -19,7 +20,6 @@ from ota_server.model import (
 from ota_server.words import crash_words, reason_words, report_words, reset_words
 
 DOWNLOAD_ATTEMPTS = 3
-RESET_WATCHDOG, RESET_PANIC = 3, 4
 
 # Worst first: of several reports in one poll the worst names the failure.
 _FATAL = {
@@ -52,7 +52,7 @@ def _cause(told: dict[int, Report], kind: ReportKind, seen: Seen) -> str:
         causes.append(report_words(told[ReportKind.CRASH]))
     if ReportKind.CRASH in told and seen.crash is not None:
         causes[-1] = f"{causes[-1]} {crash_words(seen.crash)}".strip()
-    elif kind == ReportKind.BAD and seen.reset_reason in (RESET_WATCHDOG, RESET_PANIC):
+    elif kind == ReportKind.BAD and seen.reset_reason in (ResetReason.WATCHDOG, ResetReason.PANIC):
         causes.append(f"last reset: {reset_words(seen.reset_reason)}")
     return "; ".join(cause for cause in causes if cause)
 

@@ -10,7 +10,7 @@ from unitool.formats.messages import Crash, Poll, SlotStatus
 from unitool.formats.records import SlotState
 from unitool.formats.version import Version
 
-from ota_server.words import FAULTS, reset_words
+from ota_server.words import fault_words, reset_words
 
 
 def status_of(poll: Poll) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _crash(crash: Crash) -> dict[str, Any]:
     return {
         "build_id": crash.build_id.hex(),
         "slot_base": crash.slot_base,
-        "reason": FAULTS.get(crash.reason, f"fault {crash.reason}"),
+        "reason": fault_words(crash.reason),
         "pc": crash.pc,
         "lr": crash.lr,
         "sp": crash.sp,

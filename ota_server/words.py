@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from unitool.formats.err import Err
 from unitool.formats.messages import Crash, Report, ReportKind
 from unitool.formats.records import Reason
+from unitool.formats.retained import FaultKind, ResetReason
 
 KINDS = {
     ReportKind.REFUSED: "offer refused",
@@ -31,40 +33,44 @@ SLOT_REASONS = {
     Reason.POWER_ONS: "too many power-ons without a confirmation",
 }
 
-# hal/err.h, its sign dropped: what an update agent puts into the code of reports 1, 2 and 4.
+# An update agent puts them into the code of reports 1, 2 and 4, with the sign dropped.
 ERRORS = {
-    1: "input or output failed",
-    2: "a length out of range",
-    3: "not possible in this state",
-    4: "flash could not be read reliably",
-    6: "malformed",
-    7: "a version or algorithm that the device does not know",
-    8: "timed out",
-    9: "out of memory",
-    10: "does not fit the slot",
-    11: "busy",
-    12: "connection closed",
-    13: "not found",
-    14: "signature",
-    15: "digest",
-    16: "identity of another product",
-    17: "security counter below the floor",
-    18: "relocation table refused",
-    19: "linked for another address",
-    20: "authentication",
+    Err.IO: "input or output failed",
+    Err.RANGE: "a length out of range",
+    Err.STATE: "not possible in this state",
+    Err.ECC: "flash could not be read reliably",
+    Err.FORMAT: "malformed",
+    Err.UNSUPPORTED: "a version or algorithm that the device does not know",
+    Err.TIMED_OUT: "timed out",
+    Err.NO_MEMORY: "out of memory",
+    Err.NO_SPACE: "does not fit the slot",
+    Err.BUSY: "busy",
+    Err.CLOSED: "connection closed",
+    Err.NOT_FOUND: "not found",
+    Err.SIGNATURE: "signature",
+    Err.DIGEST: "digest",
+    Err.IDENTITY: "identity of another product",
+    Err.ROLLBACK: "security counter below the floor",
+    Err.RELOCATION: "relocation table refused",
+    Err.SLOT_BOUND: "linked for another address",
+    Err.AUTH: "authentication",
 }
 
-# hal/fault.h, enum hal_fault_kind: the code of a crash.
-FAULTS = {1: "processor fault", 2: "panic", 3: "assertion", 4: "watchdog"}
+# The code of a crash.
+FAULTS = {
+    FaultKind.CPU: "processor fault",
+    FaultKind.PANIC: "panic",
+    FaultKind.ASSERT: "assertion",
+    FaultKind.WATCHDOG: "watchdog",
+}
 
-# hal/retained.h, enum reset_reason.
 RESETS = {
-    1: "power-on",
-    2: "software",
-    3: "watchdog",
-    4: "panic",
-    5: "update",
-    6: "external",
+    ResetReason.POWER_ON: "power-on",
+    ResetReason.SOFTWARE: "software",
+    ResetReason.WATCHDOG: "watchdog",
+    ResetReason.PANIC: "panic",
+    ResetReason.UPDATE: "update",
+    ResetReason.EXTERNAL: "external",
 }
 
 
@@ -80,7 +86,12 @@ def reason_words(reason: int) -> str:
 
 def reset_words(reason: int) -> str:
     """What reset the device."""
-    return RESETS.get(reason, f"reset reason {reason}")
+    return RESETS[ResetReason(reason)] if reason in RESETS else f"reset reason {reason}"
+
+
+def fault_words(kind: int) -> str:
+    """What left a crash record."""
+    return FAULTS[FaultKind(kind)] if kind in FAULTS else f"fault {kind}"
 
 
 def report_words(report: Report) -> str:
@@ -90,10 +101,13 @@ def report_words(report: Report) -> str:
     if report.kind in (ReportKind.REVERTED, ReportKind.BAD):
         return reason_words(report.code)
     if report.kind == ReportKind.CRASH:
-        return FAULTS.get(report.code, f"fault {report.code}")
+        return fault_words(report.code)
     if report.kind == ReportKind.ANSWERS_REFUSED:
         return str(report.code)
-    return ERRORS.get(abs(report.code), f"code {report.code}") if report.code else ""
+    if report.code == 0:
+        return ""
+    code = -abs(report.code)
+    return ERRORS[Err(code)] if code in ERRORS else f"code {report.code}"
 
 
 def crash_words(crash: Crash) -> str:

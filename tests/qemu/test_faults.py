@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from unitool import crash
 from unitool.emulator import Emulator
+from unitool.formats import retained
+from unitool.formats.reasons import NotFoundError
+from unitool.formats.records import SlotState
+from unitool.formats.retained import FaultKind, ResetReason
 
 Device = Callable[..., Emulator]
 APP = "tests/apps/faults"
-RESET_POWER_ON, RESET_SOFTWARE, RESET_WATCHDOG, RESET_PANIC, RESET_EXTERNAL = 1, 2, 3, 4, 6
 
 # Key of tests/apps/faults: what the report says, in words, and the function that it names.
 FAULTS = {
@@ -32,7 +35,7 @@ FAULTS = {
 }
 
 
-def provoke(board: Emulator, key: str, reason: int = RESET_PANIC) -> str:
+def provoke(board: Emulator, key: str, reason: int = ResetReason.PANIC) -> str:
     """Make the board fault, and return the line about it that the next start prints."""
     board.console.send(key)
     line = board.console.expect(r"panic: [^\n]*\n|not trapped", 20)[0]
@@ -56,11 +59,34 @@ def test_fault_is_reported_by_the_next_start(device: Device, builds: Path, key: 
             assert crash.decode(found, elf)[0].function == where
 
 
+def test_retained_ram_is_what_the_formats_say(device: Device) -> None:
+    with device(APP) as board:
+        if board.board.emulator.ram_file is None:
+            pytest.skip("this emulator keeps no RAM in a file")
+        board.console.expect("ready, slot A")
+        found = crash.parse_line(provoke(board, "p"))
+        assert found is not None
+        memory = board.board.memory
+        ram = (board.state.folder / board.board.emulator.ram_file).read_bytes()
+        kept = ram[memory.retained.base - memory.ram.base :]
+    with pytest.raises(NotFoundError):  # the bootloader took it
+        retained.ResetCause.decode(kept[retained.CAUSE_OFFSET :])
+    handover = retained.Handover.decode(kept[retained.HANDOVER_OFFSET :])
+    assert (handover.slot, handover.slot_base) == (0, board.board.slot_address(0))
+    assert (handover.boot_count, handover.crashes) == (2, 1)
+    assert (handover.reset_reason, handover.state) == (ResetReason.PANIC, SlotState.CONFIRMED)
+    record = retained.CrashRecord.decode(kept[retained.CRASH_OFFSET :])
+    assert (record.kind, record.message) == (FaultKind.PANIC, found.reason)
+    assert (record.pc, record.lr, record.sp) == (found.pc, found.lr, found.sp)
+    assert (record.slot_base, record.build_id.hex()) == (found.slot_base, found.build_id)
+    assert record.stack[: len(found.stack)] == found.stack
+
+
 def test_stuck_application_is_reset_by_the_watchdog(device: Device) -> None:
     with device(APP) as board:
         board.console.expect("ready, slot A")
         board.console.send("h")
-        board.console.expect(rf"ready, slot A, start 2, reason {RESET_WATCHDOG}\b", 30)
+        board.console.expect(rf"ready, slot A, start 2, reason {ResetReason.WATCHDOG}\b", 30)
 
 
 def test_image_in_slot_b_reports_where_it_ran(device: Device) -> None:
@@ -77,21 +103,21 @@ def test_old_crash_is_not_reported_again(device: Device) -> None:
         board.console.expect("ready, slot A")
         provoke(board, "a")
         board.console.send("R")
-        board.console.expect(rf"ready, slot A, start 3, reason {RESET_SOFTWARE}\b")
+        board.console.expect(rf"ready, slot A, start 3, reason {ResetReason.SOFTWARE}\b")
         assert board.console.log.count("panic: ") == 1
 
 
 def test_every_reset_has_its_reason(device: Device) -> None:
     with device(APP) as board:
-        board.console.expect(rf"start 1, reason {RESET_POWER_ON}\b")
+        board.console.expect(rf"start 1, reason {ResetReason.POWER_ON}\b")
         board.console.send("R")
-        board.console.expect(rf"start 2, reason {RESET_SOFTWARE}\b")
+        board.console.expect(rf"start 2, reason {ResetReason.SOFTWARE}\b")
         board.cut()
         board.power_on()
-        board.console.expect(rf"start 3, reason {RESET_POWER_ON}\b")
+        board.console.expect(rf"start 3, reason {ResetReason.POWER_ON}\b")
         board.qmp("system_reset")
         # RAM that outlives the reset tells the button from the mains where the supervisor sees it.
-        seen = RESET_EXTERNAL if board.board.emulator.ram_file else RESET_POWER_ON
+        seen = ResetReason.EXTERNAL if board.board.emulator.ram_file else ResetReason.POWER_ON
         board.console.expect(rf"start 4, reason {seen}\b")
 
 

@@ -12,23 +12,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from unitool.formats import image, tlv
+from unitool.formats.err import Err
 from unitool.formats.tlv import Entry
 
 from tests.sim import host
 
 GEOMETRY = 0
-ERR = {
-    "accepted": 0,
-    "format": -6,
-    "unsupported": -7,
-    "no space": -10,
-    "signature": -14,
-    "digest": -15,
-    "identity": -16,
-    "rollback": -17,
-    "relocation": -18,
-    "slot-bound": -19,
-}
 TABLE = 0x100  # of host.body
 
 
@@ -208,7 +197,7 @@ def test_hostile_relocation_table_is_refused(
         f"check {name} 1 0 0",
         *(f"write {name} {i % 2} {i + 1}" for i in range(6)),
     )
-    assert [int(answer.split()[0]) for answer in answers] == [ERR["relocation"]] * 8
+    assert [int(answer.split()[0]) for answer in answers] == [Err.RELOCATION] * 8
 
 
 def _slot_bound(place: host.Place, address: int) -> bytes:
@@ -229,37 +218,37 @@ def _ed25519(place: host.Place) -> bytes:
     )
 
 
-REASONS: dict[str, tuple[Callable[[host.Place], bytes], str]] = {
-    "nothing": (lambda p: b"", "format"),
-    "foreign key": (lambda p: good(p, signer="stranger"), "signature"),
-    "development key": (lambda p: good(p, signer="development"), "signature"),
+REASONS: dict[str, tuple[Callable[[host.Place], bytes], Err]] = {
+    "nothing": (lambda p: b"", Err.FORMAT),
+    "foreign key": (lambda p: good(p, signer="stranger"), Err.SIGNATURE),
+    "development key": (lambda p: good(p, signer="development"), Err.SIGNATURE),
     "another product": (
         lambda p: good(p, cid=image.class_id(host.VID, "another", "nor")),
-        "identity",
+        Err.IDENTITY,
     ),
-    "truncated": (lambda p: good(p)[:3000], "format"),
-    "truncated by a byte": (lambda p: good(p)[:-1], "signature"),  # its last byte reads as erased
-    "unknown flag": (lambda p: raw(host.body(p, 4096, seed=1), flags=0x4), "unsupported"),
-    "longer than its slot": (lambda p: raw(host.body(p, 70000, seed=1)), "no space"),
-    "Ed25519": (_ed25519, "unsupported"),
-    "linked for slot B": (lambda p: _slot_bound(p, p.slot_b), "slot-bound"),
+    "truncated": (lambda p: good(p)[:3000], Err.FORMAT),
+    "truncated by a byte": (lambda p: good(p)[:-1], Err.SIGNATURE),  # its last byte reads as erased
+    "unknown flag": (lambda p: raw(host.body(p, 4096, seed=1), flags=0x4), Err.UNSUPPORTED),
+    "longer than its slot": (lambda p: raw(host.body(p, 70000, seed=1)), Err.NO_SPACE),
+    "Ed25519": (_ed25519, Err.UNSUPPORTED),
+    "linked for slot B": (lambda p: _slot_bound(p, p.slot_b), Err.SLOT_BOUND),
     "linked for nowhere": (
         lambda p: raw(host.body(p, 4096, seed=2).replace(b"RLOC", b"\0\0\0\0")),
-        "slot-bound",
+        Err.SLOT_BOUND,
     ),
-    "body changed": (lambda p: good(p)[:3000] + b"?" + good(p)[3001:], "digest"),
+    "body changed": (lambda p: good(p)[:3000] + b"?" + good(p)[3001:], Err.DIGEST),
 }
 
 
 @pytest.mark.parametrize("case", REASONS)
 def test_each_reason_is_told_apart(case: str, refusals: Refusals, place: host.Place) -> None:
     make, reason = REASONS[case]
-    assert refusals.check(make(place)) == ERR[reason]
+    assert refusals.check(make(place)) == reason
 
 
 def test_floor_and_development_key(refusals: Refusals, place: host.Place) -> None:
     assert refusals.check(good(place), floor=3) == 0
-    assert refusals.check(good(place), floor=4) == ERR["rollback"]
+    assert refusals.check(good(place), floor=4) == Err.ROLLBACK
     assert refusals.check(good(place, signer="development"), development=1) == 0
 
 
@@ -267,10 +256,10 @@ def test_slot_bound_image_runs_only_at_its_address(refusals: Refusals, place: ho
     for slot, address in enumerate((place.slot_a, place.slot_b)):
         data = _slot_bound(place, address)
         assert refusals.check(data, slot) == 0
-        assert refusals.check(data, 1 - slot) == ERR["slot-bound"]
+        assert refusals.check(data, 1 - slot) == Err.SLOT_BOUND
         name = refusals.put(data)
         answers = refusals.ask(f"write {name} {slot} 5", f"write {name} {1 - slot} 5")
-        assert [int(a.split()[0]) for a in answers] == [0, ERR["slot-bound"]]
+        assert [int(a.split()[0]) for a in answers] == [0, Err.SLOT_BOUND]
 
 
 @pytest.mark.parametrize("header_bytes", [32, 36, 512, 2048, 4096])

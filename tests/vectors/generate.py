@@ -11,14 +11,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from generator import flash, images, keys, messages, relocations, statements
+from generator import flash, images, keys, messages, relocations, retained, statements
 from generator.common import VECTORS, Writer
 
 
 def collect() -> dict[str, str]:
     """Return every file by its path below this folder."""
     writer = Writer()
-    for part in (keys, relocations, images, flash, statements, messages):
+    for part in (keys, relocations, images, flash, retained, statements, messages):
         part.write(writer)
     return writer.files
 

@@ -21,15 +21,9 @@ from unitool import console, output, paths
 from unitool.boards import Board
 from unitool.console import Clients, Console
 from unitool.errors import EmulatorError
+from unitool.formats.retained import ResetReason
 from unitool.qmp import Qmp
-from unitool.state import (
-    CONSOLE,
-    QEMU_LOG,
-    RESET_EXTERNAL,
-    RESET_WATCHDOG,
-    State,
-    emulator_of,
-)
+from unitool.state import CONSOLE, QEMU_LOG, State, emulator_of
 
 _START_S = 20.0
 _STOP_S = 5.0
@@ -338,7 +332,8 @@ class Emulator:
         pressed = "SHUTDOWN:host-qmp-system-reset" in self._events
         if status == 0 and (pressed or "SHUTDOWN:guest-reset" in self._events):
             if pressed or "WATCHDOG" in self._events:
-                self.state.write_reset_cause(RESET_EXTERNAL if pressed else RESET_WATCHDOG)
+                cause = ResetReason.EXTERNAL if pressed else ResetReason.WATCHDOG
+                self.state.write_reset_cause(cause)
             self._count_reset()
             return True
         said = self.state.complaint() or f"no message, exit status {status}"

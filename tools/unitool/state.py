@@ -5,20 +5,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from zlib import crc32
 
 from unitool.boards import Board, Emulator
 from unitool.errors import EmulatorError
+from unitool.formats.retained import CAUSE_OFFSET, ResetCause, ResetReason
 
 CONSOLE = "console.sock"
 LOCK = "lock"
 QEMU_LOG = "qemu.log"
-RESET_WATCHDOG, RESET_EXTERNAL = 3, 6  # enum reset_reason, hal/public/hal/retained.h
-_CAUSE_MAGIC = 0x43545352
 _CHUNK = bytes([0xFF]) * (1 << 20)
 
 
@@ -119,15 +116,14 @@ class State:
             with (self.folder / self._emulator.ram_file).open("wb") as file:
                 file.truncate(self._emulator.ram_file_bytes)
 
-    def write_reset_cause(self, reason: int) -> None:
+    def write_reset_cause(self, reason: ResetReason) -> None:
         """Tell the bootloader about a reset that the guest could not see coming."""
         if self._emulator.ram_file is None:
             return
-        head = struct.pack("<IHHI", _CAUSE_MAGIC, 16, 1, reason)
         memory = self.board.memory
         with (self.folder / self._emulator.ram_file).open("r+b") as file:
-            file.seek(memory.retained.base - memory.ram.base)
-            file.write(head + struct.pack("<I", crc32(head)))
+            file.seek(memory.retained.base - memory.ram.base + CAUSE_OFFSET)
+            file.write(ResetCause(reason=reason).encode())
 
     def complaint(self, lines: int = 3) -> str:
         """Return the first lines that QEMU wrote in this power cycle."""

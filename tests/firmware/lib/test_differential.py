@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from unitool.formats import cbor, cose, image, p256, relocation
+from unitool.formats.err import Err
 from unitool.formats.reasons import FormatError
 from unitool.formats.version import Version
 
@@ -417,12 +417,6 @@ def test_spoiled_messages_and_statements_are_refused(ask: Ask) -> None:
 
 
 SLOT_A, SLOT_B = 0x2140_0000, 0x2150_0000
-ERRORS = {
-    name: number
-    for name, number in re.findall(
-        r"(ERR_\w+) = (-\d+)", (host_c.ROOT / "hal/public/hal/err.h").read_text()
-    )
-}
 
 
 def sample_image(rnd: random.Random, header_bytes: int) -> bytes:
@@ -457,7 +451,7 @@ def judged_in_slot_a(data: bytes) -> str:
         if parsed.relocatable:
             relocation.decode(parsed.body, SLOT_A + 32)
     except FormatError as error:
-        return ERRORS[error.code]
+        return str(int(Err[error.code.removeprefix("ERR_")]))
     return parsed.computed_digest().hex()
 
 

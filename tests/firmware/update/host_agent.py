@@ -14,8 +14,10 @@ from typing import Any
 
 from peer import Peer, Product
 from unitool.formats import image, p256, relocation
+from unitool.formats.err import Err
 from unitool.formats.flash import BootParams, Identity
 from unitool.formats.relocation import Table
+from unitool.formats.retained import ResetReason
 from unitool.formats.version import Version
 
 BASE, SLOT_A, SLOT_B, SLOT_BYTES, PARAMS, FLASH_BYTES = (
@@ -26,7 +28,7 @@ BASE, SLOT_A, SLOT_B, SLOT_BYTES, PARAMS, FLASH_BYTES = (
     0x3_0000,
     0x3_1000,
 )
-POWER_ON, SOFTWARE, WATCHDOG, PANIC, UPDATE = 1, 2, 3, 4, 5
+POWER_ON, PANIC, UPDATE = ResetReason.POWER_ON, ResetReason.PANIC, ResetReason.UPDATE
 POWER_LOST = 99
 CUT_BEFORE, CUT_INSIDE, CUT_AFTER = range(3)
 
@@ -83,7 +85,7 @@ class Reply:
     piece: int = 1460
 
 
-SILENCE = Reply(err=-8)
+SILENCE = Reply(err=Err.TIMED_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)

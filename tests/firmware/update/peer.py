@@ -15,9 +15,8 @@ from unitool.formats.answer import Action, Answer, Code
 from unitool.formats.manifest import Component, Manifest
 from unitool.formats.messages import Poll, Purpose, Report, decode_poll, derive_key
 from unitool.formats.reasons import AuthError, FormatError
+from unitool.formats.records import SlotState
 from unitool.formats.version import Version
-
-READY, TRYING, CONFIRMED = 2, 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +201,12 @@ class Peer:
         running = poll.app.slots[poll.app.running]
         other = poll.app.slots[1 - poll.app.running]
         assert running.digest is not None
-        if running.state == TRYING:
+        if running.state == SlotState.TRYING:
             return [Action(Code.CONFIRM, running.digest)] if self.confirm else []
         new = self.offer
         if new is None or running.digest == new.digest:
             return []
-        if other.state == READY and other.digest == new.digest:
+        if other.state == SlotState.READY and other.digest == new.digest:
             return [Action(Code.GO, new.digest)] if self.go else []
         return [Action(Code.OFFER, new.manifest)]
 

@@ -20,10 +20,9 @@ from host_agent import (
     network_of,
 )
 from peer import Peer, Product, Release, release
+from unitool.formats.err import Err
 from unitool.formats.messages import Report, ReportKind
-
-CRASHED, NOT_CONFIRMED = 1, 2
-CONFIRMED, BAD = 4, 5
+from unitool.formats.records import Reason, SlotState
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def confirmed(peer: Peer, new: Release) -> Callable[[], bool]:
     def done() -> bool:
         app = peer.polls[-1].app if peer.polls else None
         slot = app.slots[app.running] if app else None
-        return slot is not None and slot.digest == new.digest and slot.state == CONFIRMED
+        return slot is not None and slot.digest == new.digest and slot.state == SlotState.CONFIRMED
 
     return done
 
@@ -72,7 +71,7 @@ def breaking(network: Network, after: list[int]) -> Network:
                 start=reply.start,
                 total=reply.total,
                 body=reply.body[:end],
-                err=-12,
+                err=Err.CLOSED,
             )
         return reply
 
@@ -143,11 +142,11 @@ def test_a_crashing_version_goes_back_and_is_not_taken_again(
     device.live(lambda: len(reported(peer, ReportKind.REFUSED)) > 0, reason=PANIC)
     assert running(peer) == "1.0.0"
     told = reported(peer, ReportKind.BAD)[0]
-    assert (told.digest, told.code) == (bad.digest, CRASHED)
+    assert (told.digest, told.code) == (bad.digest, Reason.CRASHED)
     crash = reported(peer, ReportKind.CRASH)[0]
     assert crash.digest == bad.digest
     assert next(p.crash for p in peer.polls if p.crash).pc == 0x1234
-    assert peer.polls[-1].app.slots[1].state == BAD
+    assert peer.polls[-1].app.slots[1].state == SlotState.BAD
     assert peer.sent_bytes == sent
     mended = offer("1.2.0")
     device.live(confirmed(peer, mended))
@@ -162,7 +161,7 @@ def test_without_confirmation_it_goes_back_and_tries_again_later_without_downloa
     peer.confirm = False
     device.live(lambda: len(reported(peer, ReportKind.REVERTED)) > 0)
     assert running(peer) == "1.0.0"
-    assert reported(peer, ReportKind.REVERTED)[0].code == NOT_CONFIRMED
+    assert reported(peer, ReportKind.REVERTED)[0].code == Reason.NOT_CONFIRMED
     sent = peer.sent_bytes
     peer.confirm = True
     device.live(confirmed(peer, new))
@@ -267,7 +266,7 @@ def test_200_to_a_range_starts_again(
     new = offer("1.1.0")
     whole = Reply(status=200, length=len(new.data), body=new.data)
     asked = breaking(network_of(peer), [9000])
-    replies = [Reply(status=200, length=len(new.data), body=new.data[:9000], err=-12), whole]
+    replies = [Reply(status=200, length=len(new.data), body=new.data[:9000], err=Err.CLOSED), whole]
     device.network = replacing(asked, replies)
     device.live(confirmed(peer, new))
     assert running(peer) == "1.1.0"
@@ -277,12 +276,12 @@ def test_416_starts_again_once_and_then_drops(
     device: Device, peer: Peer, offer: Callable[..., Release]
 ) -> None:
     new = offer("1.1.0")
-    part = Reply(status=200, length=len(new.data), body=new.data[:9000], err=-12)
+    part = Reply(status=200, length=len(new.data), body=new.data[:9000], err=Err.CLOSED)
     no = Reply(status=416, length=0, total=len(new.data))
     device.network = replacing(network_of(peer), [part, no])
     device.live(confirmed(peer, new))
     newer = offer("1.2.0")
-    part = Reply(status=200, length=len(newer.data), body=newer.data[:9000], err=-12)
+    part = Reply(status=200, length=len(newer.data), body=newer.data[:9000], err=Err.CLOSED)
     device.network = replacing(network_of(peer), [part, no, no])
     device.live(lambda: len(reported(peer, ReportKind.DOWNLOAD_FAILED)) > 0)
     assert reported(peer, ReportKind.DOWNLOAD_FAILED)[0].code == 416
@@ -300,7 +299,9 @@ def test_a_restart_resumes_the_download(
             starts.append(request.start)
             if len(starts) == 1:
                 reply = honest(request)
-                return Reply(status=200, length=reply.length, body=reply.body[:30_000], err=-12)
+                return Reply(
+                    status=200, length=reply.length, body=reply.body[:30_000], err=Err.CLOSED
+                )
         return honest(request)
 
     device.network = carry
@@ -371,7 +372,7 @@ def test_the_wear_budget_ends_a_game_of_two_offers(
         if reported(peer, ReportKind.REFUSED):
             break
     assert 14 <= i <= 17
-    assert reported(peer, ReportKind.REFUSED)[-1].code == 11
+    assert reported(peer, ReportKind.REFUSED)[-1].code == -Err.BUSY
 
 
 def test_the_free_slot_is_not_touched_before_the_new_image_is_confirmed(

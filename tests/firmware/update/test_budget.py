@@ -11,11 +11,12 @@ import pytest
 from host_agent import POWER_ON, UPDATE, Device, Reply, Request, make_image, network_of
 from peer import Peer, Product, release
 from unitool.formats.answer import Action, Code
+from unitool.formats.err import Err
 from unitool.formats.journal import Journal
 from unitool.formats.messages import ReportKind
 from unitool.formats.records import Slot, SlotState, Wear
+from unitool.formats.retained import ResetReason
 
-BUSY, TIMED_OUT = 11, 8
 HOUR_MS = 3600_000
 
 
@@ -61,9 +62,9 @@ def test_a_man_in_the_middle_cannot_erase_a_slot_without_end(
             return honest(request)
         size = len(next(iter(peer.blobs.values())))
         if request.start is not None:
-            return Reply(status=200, length=size, err=-12)
+            return Reply(status=200, length=size, err=Err.CLOSED)
         from_0 += 1
-        return Reply(status=200, length=size, body=honest(request).body[:6000], err=-12)
+        return Reply(status=200, length=size, body=honest(request).body[:6000], err=Err.CLOSED)
 
     device.network = carry
     ended = device.run(idle=turns(900))
@@ -73,7 +74,7 @@ def test_a_man_in_the_middle_cannot_erase_a_slot_without_end(
     before = ended.status["operations"]
     more = device.run(idle=turns(300))
     assert more.status["operations"] - before < 30
-    assert BUSY in [r.code for r in peer.reports if r.kind == ReportKind.REFUSED]
+    assert -Err.BUSY in [r.code for r in peer.reports if r.kind == ReportKind.REFUSED]
 
 
 def test_what_erases_nothing_costs_nothing(device: Device, peer: Peer, product: Product) -> None:
@@ -149,7 +150,7 @@ def test_a_trickle_does_not_hold_the_agent(device: Device, peer: Peer, product: 
     device.network = carry
     device.live(lambda: any(r.kind == ReportKind.DOWNLOAD_FAILED for r in peer.reports))
     told = next(r for r in peer.reports if r.kind == ReportKind.DOWNLOAD_FAILED)
-    assert told.code == TIMED_OUT
+    assert told.code == -Err.TIMED_OUT
     device.network = honest
     device.live(lambda: any(r.kind == ReportKind.CONFIRMED for r in peer.reports))
 
@@ -193,7 +194,7 @@ def test_a_trial_without_identity_ends_all_the_same(device: Device, peer: Peer) 
     kept = flash[:512]
     flash[:512] = b"\xff" * 512
     device.flash.write_bytes(flash)
-    assert device.run(idle=turns(200)).reset == 2  # software: it uses up a try
+    assert device.run(idle=turns(200)).reset == ResetReason.SOFTWARE  # software: it uses up a try
     flash = bytearray(device.flash.read_bytes())
     flash[:512] = kept
     device.flash.write_bytes(flash)
@@ -211,9 +212,9 @@ def test_safe_mode_ends_after_hours(device: Device, peer: Peer) -> None:
         passed += ms
         return "GO"
 
-    assert device.run(reason, idle=idle).reset == 2
+    assert device.run(reason, idle=idle).reset == ResetReason.SOFTWARE
     assert 6 * HOUR_MS - 1000 <= passed <= 6 * HOUR_MS
     assert peer.polls[-1].boot.mode == 1
     seen = len(peer.polls)
-    device.live(lambda: len(peer.polls) > seen, reason=2)
+    device.live(lambda: len(peer.polls) > seen, reason=ResetReason.SOFTWARE)
     assert peer.polls[-1].boot.mode == 0

@@ -27,6 +27,7 @@ from host_agent import (
     network_of,
 )
 from peer import Peer, Product, Release, release
+from unitool.formats.err import Err
 from unitool.formats.journal import Journal
 from unitool.formats.messages import ReportKind
 from unitool.formats.records import Boot, SlotState
@@ -130,7 +131,7 @@ def start_a_download_over(world: World) -> None:
         whole = honest(replace(request, start=None))
         if request.start is None:
             broken += 1
-            return replace(whole, body=whole.body[:5000], err=-12)
+            return replace(whole, body=whole.body[:5000], err=Err.CLOSED)
         return whole
 
     world.device.network = carry

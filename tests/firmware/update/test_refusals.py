@@ -12,12 +12,12 @@ import pytest
 from host_agent import BASE, SLOT_A, Device, make_image
 from peer import Peer, Product, Release, release
 from unitool.formats import p256
+from unitool.formats.err import Err
 from unitool.formats.messages import ReportKind
+from unitool.formats.records import SlotState
 
-FORMAT, SIGNATURE, DIGEST, IDENTITY, ROLLBACK, RELOCATION, BOUND = 6, 14, 15, 16, 17, 18, 19
 FLOOR = 5
 TABLE = 0x40  # its offset in the body; entries follow the head of 16 bytes
-BAD, EMPTY = 5, 0
 
 Make = Callable[[Product], bytes]
 
@@ -40,33 +40,33 @@ def flipped(at: int) -> Make:
     return make
 
 
-CASES: dict[str, tuple[int, Make]] = {
+CASES: dict[str, tuple[Err, Make]] = {
     "foreign_key": (
-        SIGNATURE,
+        Err.SIGNATURE,
         lambda p: make_image(p, "1.1.0", counter=FLOOR, key=p256.private_key(bytes([3]) * 32)),
     ),
-    "other_product": (IDENTITY, lambda p: make_image(p, "1.1.0", counter=FLOOR, cid=bytes(16))),
-    "below_the_floor": (ROLLBACK, lambda p: make_image(p, "1.1.0", counter=FLOOR - 1)),
+    "other_product": (Err.IDENTITY, lambda p: make_image(p, "1.1.0", counter=FLOOR, cid=bytes(16))),
+    "below_the_floor": (Err.ROLLBACK, lambda p: make_image(p, "1.1.0", counter=FLOOR - 1)),
     "bound_to_slot_a": (
-        BOUND,
+        Err.SLOT_BOUND,
         lambda p: make_image(p, "1.1.0", counter=FLOOR, bound_to=BASE + SLOT_A),
     ),
-    "last_bytes_missing": (SIGNATURE, lambda p: make_image(p, "1.1.0", counter=FLOOR)[:-10]),
-    "cut_off": (FORMAT, lambda p: make_image(p, "1.1.0", counter=FLOOR)[:-100]),
-    "byte_behind": (FORMAT, lambda p: make_image(p, "1.1.0", counter=FLOOR) + b"x"),
-    "no_image": (FORMAT, lambda p: bytes(20_000)),
-    "magic": (FORMAT, flipped(0)),
-    "version": (DIGEST, flipped(20)),
-    "flags": (7, flipped(16)),
-    "body": (DIGEST, flipped(9000)),
-    "signature": (SIGNATURE, flipped(-2)),
-    "unsorted": (RELOCATION, table(bytes([200, 1, 0]), 2)),
-    "overlapping": (RELOCATION, table(bytes([0x90, 4, 0]), 2)),
-    "out_of_range": (RELOCATION, table(b"\xfe\xff\xff\xff\x0f", 1)),
-    "endless_varint": (RELOCATION, table(b"\x80" * 12, 1)),
-    "inside_the_table": (RELOCATION, table(bytes([0x44 // 4 * 2]), 1)),
+    "last_bytes_missing": (Err.SIGNATURE, lambda p: make_image(p, "1.1.0", counter=FLOOR)[:-10]),
+    "cut_off": (Err.FORMAT, lambda p: make_image(p, "1.1.0", counter=FLOOR)[:-100]),
+    "byte_behind": (Err.FORMAT, lambda p: make_image(p, "1.1.0", counter=FLOOR) + b"x"),
+    "no_image": (Err.FORMAT, lambda p: bytes(20_000)),
+    "magic": (Err.FORMAT, flipped(0)),
+    "version": (Err.DIGEST, flipped(20)),
+    "flags": (Err.UNSUPPORTED, flipped(16)),
+    "body": (Err.DIGEST, flipped(9000)),
+    "signature": (Err.SIGNATURE, flipped(-2)),
+    "unsorted": (Err.RELOCATION, table(bytes([200, 1, 0]), 2)),
+    "overlapping": (Err.RELOCATION, table(bytes([0x90, 4, 0]), 2)),
+    "out_of_range": (Err.RELOCATION, table(b"\xfe\xff\xff\xff\x0f", 1)),
+    "endless_varint": (Err.RELOCATION, table(b"\x80" * 12, 1)),
+    "inside_the_table": (Err.RELOCATION, table(bytes([0x44 // 4 * 2]), 1)),
     "wrong_base": (
-        RELOCATION,
+        Err.RELOCATION,
         lambda p: make_image(
             p, "1.1.0", counter=FLOOR, patch={TABLE + 4: (BASE + SLOT_A).to_bytes(4, "little")}
         ),
@@ -96,10 +96,10 @@ def test_a_wrong_image_is_refused_for_its_reason(
     device.provision(make_image(product, "1.0.0", counter=FLOOR), floor=FLOOR)
     offer(peer, product, make(product))
     device.live(lambda: bool(refusals(peer)))
-    assert refusals(peer)[0] == code
+    assert refusals(peer)[0] == -code
     app = peer.polls[-1].app
     assert app.running == 0
-    assert app.slots[1].state in (BAD, EMPTY)
+    assert app.slots[1].state in (SlotState.BAD, SlotState.EMPTY)
 
 
 def test_a_hundred_flipped_bits_are_refused(device: Device, peer: Peer, product: Product) -> None:

@@ -24,7 +24,7 @@ enum {
     CRASH_BODY_OFFSET = 0x200, // from the slot's base to the image's body
 };
 
-// At hal_retained + RETAINED_CRASH_OFFSET. A stored format: tools read it by this text.
+// At hal_retained + RETAINED_CRASH_OFFSET. A stored format: docs/flash.md.
 struct crash_record {
     struct hal_fault fault; // 164 B: registers, status, pc, lr, sp, kind, architecture
     uint32_t magic;
