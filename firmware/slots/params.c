@@ -15,7 +15,6 @@ int boot_params_read(struct boot_params *out, const uint8_t block[BOOT_PARAMS_BY
         return ERR_UNSUPPORTED;
     }
     *out = (struct boot_params){
-        .policy = load_u32(block + 8),
         .floor = load_u32(block + 12),
         .vid = block + 16,
         .cid = block + 32,

@@ -267,24 +267,10 @@ static uint32_t read_copy(uint8_t buffer[TRUST_BUFFER_BYTES], const struct hal_l
     return whole ? size : 0;
 }
 
-// Any keyset by the spare root outranks all by the primary, then the epoch counts.
-static uint64_t rank(bool spare, uint32_t epoch) {
-    return (uint64_t)spare << 32 | epoch;
-}
-
-// The journal's KEYSET record (docs/flash.md) ...
-static uint64_t recorded_rank(const uint8_t *record) {
-    return rank(record[5] & 1, load_u32(record));
-}
-
-// ... names these bytes, and they are by that root, verified.
-static bool is_recorded(struct keyset *out, const uint8_t *bytes, uint32_t size,
-                        const uint8_t *record, const struct boot_params *params) {
+static bool is_named(const uint8_t *record, const uint8_t *bytes, uint32_t size) {
     uint8_t digest[SHA256_BYTES];
     sha256(bytes, size, digest);
-    return memcmp(digest, record + 8, sizeof(digest)) == 0 &&
-           keyset_read(out, bytes, size, params, true) == 0 &&
-           rank(out->spare, out->epoch) == recorded_rank(record);
+    return memcmp(digest, record + 8, sizeof(digest)) == 0;
 }
 
 int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
@@ -298,14 +284,19 @@ int trust_load(struct keyset *out, uint8_t buffer[TRUST_BUFFER_BYTES],
         *out = own;
         return own_err;
     }
+    uint32_t epoch = load_u32(record);
+    bool spare = record[5] & 1;
     bool found = false;
     for (int copy = 0; copy < 2 && !found; copy++) {
+        const uint8_t *bytes = buffer + COPY_HEAD_BYTES;
         uint32_t size = read_copy(buffer, layout, copy);
-        found = is_recorded(out, buffer + COPY_HEAD_BYTES, size, record, params);
+        found = is_named(record, bytes, size) && keyset_read(out, bytes, size, params, true) == 0 &&
+                out->epoch == epoch && out->spare == spare;
     }
-    uint64_t ours = rank(own.spare, own.epoch);
-    uint64_t recorded = recorded_rank(record);
-    if (own_err == 0 && (found ? ours > recorded : ours >= recorded)) {
+    // Any keyset by the spare root outranks all by the primary, then the epoch counts.
+    bool outranks = own.spare != spare ? own.spare : own.epoch > epoch;
+    bool reaches = outranks || (own.spare == spare && own.epoch == epoch);
+    if (own_err == 0 && (found ? outranks : reaches)) {
         *out = own;
         return 0;
     }

@@ -203,6 +203,7 @@ BAD = [
     (f"flash -b {BOARD} --state main.c", 2, "'main.c' is a file", "--help"),
     (f"flash -b {BOARD} --state /proc/x", 1, "/proc/x: No such file", "look at the path"),
     (f"provision -b {BOARD} --token xyz", 2, "32 hexadecimal digits", "unitool device token"),
+    (f"provision -b {BOARD} --policy install", 2, "verifies at every start", "--policy always"),
     (f"provision -b {BOARD} --floor 4294967296", 2, "is not in the range", "--help"),
     (f"provision -b {BOARD} --server é", 2, "'é' is not http://HOST:PORT", "--help"),
     (f"provision -b {BOARD} --server https://x", 2, "is not http://HOST:PORT", "--help"),

@@ -31,7 +31,7 @@ from unitool.provisioning import Options
     "--policy",
     default="always",
     type=click.Choice(["always", "install"]),
-    help="When the bootloader verifies an image.",
+    help="When the bootloader verifies an image: always is what is built so far.",
 )
 @click.option("--new-identity", is_flag=True, help="Make it another device: a new key.")
 @click.option("--state", type=options.STATE, help="State folder.")
@@ -56,6 +56,11 @@ def command(
     boards_dirs: tuple[Path, ...],
 ) -> None:
     """Give a board its identity, and its bootloader the product's keys."""
+    if policy != "always":
+        raise UsageError(
+            f"no bootloader obeys the policy {policy} yet: it verifies at every start",
+            hint="leave it out, or say --policy always",
+        )
     board = boards.load(name, (app_dir.resolve() / "boards", *boards_dirs))
     app = apps.load(app_dir)
     folder = keys.need(app_dir, app.vid)

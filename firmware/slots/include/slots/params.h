@@ -3,9 +3,10 @@
 #pragma once
 #include <stdint.h>
 
-enum { BOOT_PARAMS_BYTES = 1280, BOOT_POLICY_INSTALL = 1 };
+enum { BOOT_PARAMS_BYTES = 1280 };
 
-// Points into the block, which stays where it is.
+// Points into the block, which stays where it is. Its policy is left out: whatever it says, every
+// start verifies.
 struct boot_params {
     const uint8_t *vid;     // 16
     const uint8_t *cid;     // 16
@@ -13,7 +14,6 @@ struct boot_params {
     const uint8_t *root[2]; // 64 each, X||Y: primary, spare
     const uint8_t *keyset;
     uint32_t keyset_size;
-    uint32_t policy;
     uint32_t floor;
 };
 
