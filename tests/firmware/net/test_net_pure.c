@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Addresses as text, local ports, SipHash by its authors' vectors, checksums by their definition.
 // sources: firmware/net/core/address.c firmware/net/tcp/siphash.c firmware/net/tcp/ports.c
-// sources: hal/arch/riscv/checksum.c
+// sources: hal/checksum.c hal/arch/riscv/checksum.c
 // include: firmware/net/core/include firmware/net/tcp
 #include "check.h"
 #include "hal/checksum.h"
@@ -84,10 +84,17 @@ static void checksums(void) {
     }
 }
 
+// Where a carry that comes back in carries again.
+static void carried_checksum(void) {
+    static const uint32_t words[8] = {0x80000000, 0x80000000, 0xFFFFFFFF};
+    CHECK_EQUAL(hal_checksum(words, sizeof(words)), plain_sum((const uint8_t *)words, 32));
+}
+
 int main(void) {
     addresses();
     hashes();
     ports();
     checksums();
+    carried_checksum();
     return 0;
 }
