@@ -17,7 +17,7 @@ demo: setup ## The whole story on emulated boards: build, sign, boot, update, ro
 test: setup lint ## Prove it: unit, property, fuzz, power-cut, QEMU and end-to-end tests
 	@$(PYTHON) -m pytest -n auto --dist worksteal
 
-lint: setup ## Format and types: ruff, mypy, clang-format
+lint: setup ## Format, types, static analysis: ruff, mypy, clang-format, clang-tidy
 	@$(PYTHON) tools/lint.py
 
 format: setup ## Format Python and C in place

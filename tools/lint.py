@@ -1,4 +1,4 @@
-"""Format, lint and types over the whole tree; prints what to run when something is off."""
+"""Format, lint, types and static analysis over the whole tree; says what mends it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def main() -> int:
         "ruff format": [BIN / "ruff", "format", "-q", "--check", "."],
         "mypy": [BIN / "mypy", "tools/unitool", "ota_server", "demo"],
         "clang-format": [BIN / "clang-format", "--dry-run", "--Werror", *c_files],
+        "clang-tidy": [sys.executable, "tools/tidy.py"],
     }
     failed = [name for name, words in checks.items() if subprocess.run(words, cwd=ROOT).returncode]
     if failed:

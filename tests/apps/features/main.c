@@ -98,8 +98,8 @@ static bool aligned_data_works(void) {
     return ((uintptr_t)aligned & 63) == 0 && aligned[0] == 1 && aligned[2] == 3;
 }
 
-static volatile _Thread_local uint32_t local = 0x1234;
-static volatile _Thread_local uint32_t local_zero;
+static _Thread_local volatile uint32_t local = 0x1234;
+static _Thread_local volatile uint32_t local_zero;
 
 static bool thread_local_works(void) {
     local_zero += local;
