@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -160,6 +161,23 @@ def test_public_headers_are_enough_by_themselves(
     for header in sorted(component.public_include.rglob("*.h")):
         name = header.relative_to(component.public_include)
         assert alone.says(f'#include "{name}"\n', tmp_path) == ""
+
+
+def test_public_headers_serve_cpp(compiler: Compiler, tmp_path: Path) -> None:
+    """All at once in a C++ source; what they declare keeps its C name."""
+    text = "".join(f'#include "{name}"\n' for name in ALLOWED)
+    kept = [word for word in compiler.words if not word.startswith("-std=")]
+    words = (*kept, "-xc++", "-std=c++17", "-fno-lto")
+    cpp = Compiler(words, compiler.cwd, ())
+    declared = re.compile(r"^(?!typedef|static)[a-z][\w ]*[ *](\w+)\([^;{]*\);", re.MULTILINE)
+    names = {n for name in ALLOWED for n in declared.findall(_headers()[name].read_text())}
+    assert {"sha256", "os_random", "net_up"} <= names
+    used = "".join(f"    reinterpret_cast<void *>({name}),\n" for name in sorted(names))
+    says = cpp.says(f"{text}void *all[] = {{\n{used}}};\n", tmp_path)
+    assert says == ""
+    listed = (tmp_path / "main.o").read_bytes()
+    mangled = [name for name in sorted(names) if f"_Z{len(name)}{name}".encode() in listed]
+    assert not mangled, mangled
 
 
 @pytest.mark.parametrize("header", ["hal/flash.h", "drivers/uart/cmsdk.h", "slots/journal.h"])

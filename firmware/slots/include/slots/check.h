@@ -3,8 +3,11 @@
 #pragma once
 #include <stdbool.h>
 
+#include "hal/language.h"
 #include "image/image.h"
 #include "slots/trust.h"
+
+C_BEGIN
 
 struct slot_policy {
     const struct hal_layout *layout;
@@ -23,3 +26,5 @@ int slot_check(const struct slot_policy *policy, int slot, struct image_info *ou
 
 // CPU address of a slot's header.
 uintptr_t slot_address(const struct hal_layout *layout, int slot);
+
+C_END

@@ -2,6 +2,9 @@
 // The device's identity, written when it was provisioned (docs/flash.md).
 #pragma once
 #include "hal/flash.h"
+#include "hal/language.h"
+
+C_BEGIN
 
 enum { IDENTITY_DEVELOPMENT = 1, IDENTITY_KEY_ABSENT = 2, IDENTITY_URL_MAX = 128 };
 
@@ -23,3 +26,5 @@ uint32_t identity_flags(const struct hal_layout *layout);
 
 // First 16 bytes of SHA-256(X||Y).
 void identity_device_id(const struct identity *identity, uint8_t id[16]);
+
+C_END

@@ -3,8 +3,11 @@
 // What the records mean is not its business (slots/slots.h).
 #pragma once
 #include "hal/flash.h"
+#include "hal/language.h"
 
 #include <stdbool.h>
+
+C_BEGIN
 
 enum journal_type {
     JOURNAL_START = 0x01,
@@ -61,3 +64,5 @@ int journal_append(struct journal *j, struct journal_id id, const void *payload,
 // The latest record's payload and, if `sequence` is not null, its number. ERR_NOT_FOUND: none.
 int journal_get(const struct journal *j, struct journal_id id,
                 uint8_t payload[JOURNAL_PAYLOAD_BYTES], uint32_t *sequence);
+
+C_END

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // boot_params: what unitool filled into the bootloader (docs/flash.md).
 #pragma once
+#include "hal/language.h"
+
 #include <stdint.h>
+
+C_BEGIN
 
 enum { BOOT_PARAMS_BYTES = 1280 };
 
@@ -19,3 +23,5 @@ struct boot_params {
 
 // ERR_FORMAT: not filled in, or damaged. ERR_UNSUPPORTED: another version.
 int boot_params_read(struct boot_params *out, const uint8_t block[BOOT_PARAMS_BYTES]);
+
+C_END

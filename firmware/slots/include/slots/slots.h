@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the journal says about slots and starts (docs/flash.md), decoded.
 #pragma once
+#include "hal/language.h"
 #include "slots/journal.h"
+
+C_BEGIN
 
 enum { SLOT_A = 0, SLOT_B = 1, SLOT_COUNT = 2 };
 
@@ -68,3 +71,5 @@ int boot_record_get(const struct journal *j, struct boot_record *out);
 
 // Record a start, or that it went well. ERR_IO, ERR_NO_SPACE: see journal_append.
 int boot_record_put(struct journal *j, const struct boot_record *record);
+
+C_END

@@ -3,8 +3,11 @@
 #pragma once
 #include <stdbool.h>
 
+#include "hal/language.h"
 #include "slots/journal.h"
 #include "slots/params.h"
+
+C_BEGIN
 
 enum {
     KEYSET_BYTES_MAX = 1024,
@@ -57,3 +60,5 @@ int keyset_server_key(const struct keyset *keys, const struct keyset_key **out);
 // Highest of boot_params', the keyset's and the journal's floor.
 uint32_t trust_floor(const struct keyset *keys, const struct journal *j,
                      const struct boot_params *params);
+
+C_END

@@ -7,10 +7,13 @@
 #include <stdbool.h>
 
 #include "crypto/sha256.h"
+#include "hal/language.h"
 #include "image/reloc.h"
 #include "layout.h"
 #include "slots/check.h"
 #include "slots/slots.h"
+
+C_BEGIN
 
 enum {
     // FORMAT.md section 3: what may have to be held until the relocation table has been read.
@@ -74,3 +77,5 @@ int slot_writer_ready(struct slot_writer *w);
 
 // Give up: the slot becomes empty in the journal. ERR_IO, ERR_NO_SPACE: see journal_append.
 int slot_writer_abort(struct slot_writer *w);
+
+C_END

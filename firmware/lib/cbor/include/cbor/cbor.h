@@ -6,9 +6,13 @@
 // The reader's error sticks: after the first, every call returns it and moves nothing, so a caller
 // may check once at the end. Nothing recurses; what is read stays in the caller's buffer.
 #pragma once
+#include "hal/language.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+C_BEGIN
 
 enum { CBOR_MAX_DEPTH = 8 }; // arrays and maps inside each other that cbor_skip accepts
 
@@ -70,3 +74,5 @@ void cbor_put_text(struct cbor_out *out, const char *text); // terminated by NUL
 void cbor_put_text_n(struct cbor_out *out, const char *text, size_t size);
 void cbor_put_array(struct cbor_out *out, uint32_t count);
 void cbor_put_map(struct cbor_out *out, uint32_t pairs);
+
+C_END

@@ -2,8 +2,12 @@
 // COSE_Sign1 and COSE_Mac0 (RFC 9052) in the one shape of docs/protocol.md: untagged, payload
 // inside, the five protected headers, nothing unprotected. Anything else is refused.
 #pragma once
+#include "hal/language.h"
+
 #include <stddef.h>
 #include <stdint.h>
+
+C_BEGIN
 
 enum cose_alg { COSE_ES256 = -7, COSE_EDDSA = -8, COSE_HMAC_256 = 5 };
 
@@ -67,3 +71,5 @@ struct cose_mac0 {
 // Writes the message and returns its size, whose last COSE_TAG_BYTES are the tag; ERR_NO_MEMORY if
 // `size` is too small.
 int cose_write_mac0(uint8_t *out, size_t size, const struct cose_mac0 *m);
+
+C_END

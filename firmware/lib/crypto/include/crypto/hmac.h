@@ -2,7 +2,10 @@
 // HMAC-SHA-256 (RFC 2104) and HKDF-SHA-256 (RFC 5869), and how to compare a MAC.
 #pragma once
 #include "crypto/sha256.h"
+#include "hal/language.h"
 #include <stdbool.h>
+
+C_BEGIN
 
 struct hmac {
     struct sha256 inner;
@@ -24,3 +27,5 @@ struct hkdf_input {
     size_t salt_size, ikm_size, info_size;
 };
 void hkdf(const struct hkdf_input *from, uint8_t out[SHA256_BYTES]);
+
+C_END

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SHA-256 (FIPS 180-4), streaming. Constant time for a given length.
 #pragma once
+#include "hal/language.h"
+
 #include <stddef.h>
 #include <stdint.h>
+
+C_BEGIN
 
 enum { SHA256_BYTES = 32, SHA256_BLOCK_BYTES = 64 };
 
@@ -18,3 +22,5 @@ void sha256_update(struct sha256 *s, const void *data, size_t size);
 void sha256_final(struct sha256 *s, uint8_t out[SHA256_BYTES]);
 
 void sha256(const void *data, size_t size, uint8_t out[SHA256_BYTES]);
+
+C_END

@@ -2,8 +2,12 @@
 // Reader of signed images (FORMAT.md): header, TLVs, canonical digest. It checks form; whether
 // keys, identity and counter are right is the caller's to decide.
 #pragma once
+#include "hal/language.h"
+
 #include <stdbool.h>
 #include <stdint.h>
+
+C_BEGIN
 
 // Where bytes come from: a slot, a file in RAM, a part of either.
 struct image_source {
@@ -88,3 +92,5 @@ struct image_place {
 // ERR_RELOCATION; errors of the source.
 int image_canonical_digest(const struct image_info *info, const struct image_source *image,
                            const struct image_place *place, uint8_t digest[32]);
+
+C_END

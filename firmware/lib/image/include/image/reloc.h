@@ -4,7 +4,10 @@
 // Every entry is checked as it is read, so a hostile table ends in ERR_RELOCATION and never in a
 // stray access.
 #pragma once
+#include "hal/language.h"
 #include "image/image.h"
+
+C_BEGIN
 
 enum {
     RELOC_MAX_TABLE_OFFSET = 1024,
@@ -68,3 +71,5 @@ uint32_t reloc_table_offset(const uint8_t *head, uint32_t size);
 
 // Can a table's head lie at `table_offset` of such a body?
 bool reloc_place_valid(uint32_t table_offset, uint32_t body_size);
+
+C_END
