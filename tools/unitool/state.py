@@ -138,8 +138,11 @@ def _create_erased(path: Path, size: int, value: int) -> None:
         return
     partial = path.with_suffix(".new")
     chunk = _CHUNK if value == 0xFF else bytes([value]) * len(_CHUNK)
-    with partial.open("wb") as file:
-        for _ in range(size // len(chunk)):
-            file.write(chunk)
-        file.write(chunk[: size % len(chunk)])
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            for _ in range(size // len(chunk)):
+                file.write(chunk)
+            file.write(chunk[: size % len(chunk)])
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # on a full disk, half a flash is only in the way
