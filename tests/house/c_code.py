@@ -39,9 +39,13 @@ class Declaration:
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """Return the files of the checkout that git knows and that are there."""
+    """Return the files of the checkout that git knows, or would take."""
     listed = subprocess.run(
-        ["git", "ls-files", "--", *patterns], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "-co", "--exclude-standard", "--", *patterns],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
