@@ -35,7 +35,8 @@ static uint32_t fail(struct reader *r) {
     return 0;
 }
 
-// The next item's number; what it counts has to fit what is left.
+// The next item's number, UINT32_MAX if it needs more bits, as only what is skipped may; what it
+// counts has to fit what is left.
 static uint32_t head(struct reader *r, unsigned *major) {
     *major = TAG;
     if (r->left == 0) {
@@ -46,12 +47,13 @@ static uint32_t head(struct reader *r, unsigned *major) {
     r->left--;
     if (number >= 24) {
         uint32_t bytes = 1U << (number & 3);
-        if (number > 26 || bytes > r->left) {
+        if (number > 27 || bytes > r->left) {
             return fail(r);
         }
         r->left -= bytes;
         for (number = 0; bytes > 0; bytes--) {
-            number = number << 8 | *r->p++;
+            uint32_t byte = *r->p++;
+            number = number >> 24 != 0 ? UINT32_MAX : number << 8 | byte;
         }
     }
     return *major >= BYTES && number > r->left ? fail(r) : number;

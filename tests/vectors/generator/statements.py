@@ -13,7 +13,12 @@ from generator import common as c
 from generator.common import Writer
 
 UNSUPPORTED = "ERR_UNSUPPORTED"
-UNKNOWN_FIELDS = ("unknown_critical_key", "key_field_unknown", "component_field_unknown")
+UNKNOWN_FIELDS = (
+    "unknown_critical_key",
+    "unknown_key_64_bits",
+    "key_field_unknown",
+    "component_field_unknown",
+)
 
 
 def make_keyset(epoch: int = 1, floor: int | None = None, dev: bool = True) -> Keyset:
@@ -123,9 +128,13 @@ def _write_keysets(w: Writer) -> None:
             signed=keyset.sign(root),
         )
     items = cbor.decode(make_keyset().encode())
-    known = cbor.encode(items | {64: "skipped", 1000: [1, {2: b"3"}]})  # type: ignore[operator]
-    signed = statement(cose.Type.KEYSET, known, c.ROOT)
-    w.add("keyset", "good_unknown_64", expect="OK", by_spare=0, epoch=1, floor=0, signed=signed)
+    for name, fields in (
+        ("good_unknown_64", {64: "skipped", 1000: [1, {2: b"3"}]}),
+        ("good_unknown_64_bits", {64: [1 << 40, -1 << 63], (1 << 63) - 1: (1 << 64) - 1}),
+    ):
+        known = cbor.encode(items | fields)  # type: ignore[operator]
+        signed = statement(cose.Type.KEYSET, known, c.ROOT)
+        w.add("keyset", name, expect="OK", by_spare=0, epoch=1, floor=0, signed=signed)
     known_keys = items[4]  # type: ignore[index,call-overload]
     for name, key in (
         ("good_role_unknown", {1: 257, 2: -7, 3: bytes(64)}),
@@ -142,6 +151,7 @@ def _write_bad_keysets(w: Writer) -> None:
     keys = items[4]
     payloads = {
         "unknown_critical_key": items | {6: 0},
+        "unknown_key_64_bits": items | {1 << 63: 0},
         "vid_missing": {k: v for k, v in items.items() if k != 1},
         "floors_missing": {k: v for k, v in items.items() if k != 5},
         "vid_short": items | {1: c.VID[:15]},

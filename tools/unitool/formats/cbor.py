@@ -16,7 +16,7 @@ from unitool.formats.reasons import MalformedError, UnsupportedError
 Item: TypeAlias = object  # int, bytes, str, list or dict; readers look before they use one
 
 DEPTH_MAX = 8
-SKIPPABLE_KEY_MIN = 64
+SKIPPABLE_KEYS = range(64, 1 << 63)
 _SIMPLE, _RESERVED_MIN = 7, 28  # major type; additional information of no length
 _ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 
@@ -134,7 +134,7 @@ def _map(data: bytes, at: int, count: int, depth: int) -> tuple[Item, int]:
 
 
 class Fields:
-    """Reads a map with small integer keys; unknown keys below 64 are refused by `done`."""
+    """Reads a map with small integer keys; unknown keys are refused by `done` if not skippable."""
 
     def __init__(self, item: Item, what: str) -> None:
         """`what` names the map in messages."""
@@ -156,7 +156,7 @@ class Fields:
     def done(self) -> None:
         """Refuse keys that are critical and unknown."""
         for key in self._items:
-            if not isinstance(key, int) or key < SKIPPABLE_KEY_MIN:
+            if not isinstance(key, int) or key not in SKIPPABLE_KEYS:
                 raise UnsupportedError(f"{self.what}: unknown field {key!r}")
 
 
