@@ -24,7 +24,6 @@ const struct hal_flash board_flash = {
     .erase_ms_max = LAYOUT_ERASE_MS_MAX,
     .base = LAYOUT_FLASH_BASE,
     .erased_value = LAYOUT_ERASED_VALUE,
-    .read_may_fault = false,
 };
 
 static struct lan9118_state net_state;

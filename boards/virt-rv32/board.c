@@ -29,7 +29,6 @@ const struct hal_flash board_flash = {
     .erase_ms_max = LAYOUT_ERASE_MS_MAX,
     .base = LAYOUT_FLASH_BASE,
     .erased_value = LAYOUT_ERASED_VALUE,
-    .read_may_fault = false,
 };
 
 static struct virtio_net_state net_state;

@@ -1,46 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // CBOR, COSE and DER: no input may do harm, and what the CBOR reader accepts has one encoding only.
-#include "cbor/cbor.h"
 #include "cbor/cose.h"
 #include "check.h"
 #include "crypto/p256.h"
+#include "lib/cbor_copy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void copy_item(struct cbor_in *in, struct cbor_out *out) {
-    struct cbor_map map;
-    const uint8_t *bytes;
-    const char *text;
-    size_t size;
-    int64_t number;
-    uint64_t large;
-    uint32_t count;
-    switch (*in->p >> 5) {
-    case 0:
-        (void)cbor_uint(in, &large);
-        cbor_put_uint(out, large);
-        break;
-    case 1:
-        (void)cbor_int(in, &number);
-        cbor_put_int(out, number);
-        break;
-    case 2:
-        (void)cbor_bytes(in, &bytes, &size);
-        cbor_put_bytes(out, bytes, size);
-        break;
-    case 3:
-        (void)cbor_text(in, &text, &size);
-        cbor_put_text_n(out, text, size);
-        break;
-    case 4:
-        (void)cbor_array(in, &count);
-        cbor_put_array(out, count);
-        break;
-    default:
-        (void)cbor_map(in, &map);
-        cbor_put_map(out, map.left);
-    }
-}
 
 static void accepted_items_have_one_encoding(const uint8_t *data, size_t size) {
     struct cbor_in in;
@@ -53,9 +18,7 @@ static void accepted_items_have_one_encoding(const uint8_t *data, size_t size) {
     uint8_t *copy = malloc(size);
     cbor_in_init(&in, data, size);
     cbor_out_init(&out, copy, size);
-    while (in.err == 0 && in.p != in.end) {
-        copy_item(&in, &out);
-    }
+    cbor_copy(&in, &out);
     CHECK(in.err == 0 && out.err == 0 && out.used == size && check_same(copy, data, size));
     free(copy);
 }

@@ -2,23 +2,11 @@
 // The relocation table, the one thing that is read before a signature: the input is a body.
 // Whatever it says, nothing outside is touched; and a table that passes moves the body there and
 // back, whole, in pieces, and resumed.
-#include "check.h"
 #include "hal/err.h"
 #include "image/reloc.h"
+#include "lib/memory_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct body {
-    const uint8_t *bytes;
-    uint32_t size;
-};
-
-static int read_body(void *ctx, uint32_t offset, void *to, uint32_t size) {
-    const struct body *b = ctx;
-    CHECK(offset <= b->size && size <= b->size - offset);
-    memcpy(to, b->bytes + offset, size);
-    return 0;
-}
 
 static uint32_t load(const uint8_t *p) {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -35,7 +23,7 @@ static int apply_in_pieces(struct reloc *r, uint32_t delta, uint8_t *buf, uint32
     return reloc_done(r);
 }
 
-static void good_tables_go_there_and_back(struct reloc *r, struct body *b) {
+static void good_tables_go_there_and_back(struct reloc *r, struct memory *b) {
     const uint32_t delta = 0x00101000 + b->size;
     const uint8_t *canonical = b->bytes;
     uint8_t *moved = malloc(b->size), *again = malloc(b->size);
@@ -57,7 +45,7 @@ static void good_tables_go_there_and_back(struct reloc *r, struct body *b) {
     free(again);
 }
 
-static void bad_tables_are_found_on_the_way(struct reloc *r, const struct body *b, int verdict) {
+static void bad_tables_are_found_on_the_way(struct reloc *r, const struct memory *b, int verdict) {
     uint8_t *moved = malloc(b->size);
     memcpy(moved, b->bytes, b->size);
     CHECK(apply_in_pieces(r, 0x1000, moved, b->size) == verdict);
@@ -65,10 +53,10 @@ static void bad_tables_are_found_on_the_way(struct reloc *r, const struct body *
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct body b = {data, (uint32_t)size};
-    const struct image_source source = {read_body, &b};
+    struct memory b;
     struct reloc r;
     int ready = 0;
+    memory_init(&b, data, (uint32_t)size);
     for (uint32_t n = 0; ready == 0 && n <= b.size; n++) {
         ready = reloc_head_ready(data, n, b.size);
         CHECK(ready != 0 || n < RELOC_HEAD_MAX_BYTES);
@@ -77,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (table == 0 || !reloc_place_valid(table, b.size)) {
         return 0;
     }
-    if (reloc_open(&r, &source, table, b.size, load(data + table + 4)) < 0) {
+    if (reloc_open(&r, &b.source, table, b.size, load(data + table + 4)) < 0) {
         return 0;
     }
     struct reloc scan = r;

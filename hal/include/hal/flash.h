@@ -34,7 +34,6 @@ struct hal_flash {
     uint32_t erase_ms_max;  // the watchdog's time exceeds twice this
     uintptr_t base;         // where the CPU sees offset 0; executable in place
     uint8_t erased_value;   // 0xFF or 0x00
-    bool read_may_fault;    // torn or worn units trap on a plain load
 };
 
 // Copy `size` bytes at `offset`, also from units that fault when read plainly.
