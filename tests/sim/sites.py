@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where firmware changes flash: each such place, found in the sources so that none is forgotten.
 
-There are two layers of them: hal/flash.h's program and erase, and what firmware/slots offers on top
-of them. Which of its functions change flash follows from what they call, over any number of steps.
+There are two layers of them: what hal and the boards offer on top of the drivers' program and erase,
+and what firmware/slots offers on top of that. Which functions change flash follows from what they
+call, over any number of steps.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOTS = Path("firmware/slots")
-PRIMITIVES = frozenset({"hal_flash_program", "hal_flash_erase"})
-# Past hal_flash_*: nothing may do that, so it counts as a place that no campaign knows.
-_RAW = r"ops->(?:program|erase)"
+DRIVERS = Path("hal/drivers")
+# A driver's own. In firmware nothing may use it, so there it is a place that no campaign knows.
+_RAW = r"\w+->(?:program|erase)"
 # Of the ways to open a journal the one that only reads.
 _ONLY_READS = re.compile(r"journal_open(?=\([^;]*, JOURNAL_AT_RUN\))")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -39,7 +40,8 @@ class _Part:
 def _parts(path: Path) -> Iterator[_Part]:
     for head, body in _PART.findall(_text(path)):
         if name := _NAME.search(_ATTRIBUTE.sub("", head)):
-            yield _Part(name[1], body, path, path if "static" in head else None)
+            alone = path.suffix == ".c" and "static" in head
+            yield _Part(name[1], body, path, path if alone else None)
 
 
 def _text(path: Path) -> str:
@@ -52,10 +54,10 @@ def _mentions(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join([*sorted(names), _RAW])})\b")
 
 
-def changers(root: Path = ROOT) -> frozenset[str]:
-    """Return what firmware/slots offers (include/slots) that changes flash."""
-    left = [part for path in (root / SLOTS).glob("*.c") for part in _parts(path)]
-    found: set[tuple[Path | None, str]] = {(None, name) for name in PRIMITIVES}
+def _reaching(files: Iterable[Path], start: Iterable[str]) -> set[str]:
+    """Return what these files let others see that changes flash, itself or by `start`."""
+    left = [part for path in files for part in _parts(path)]
+    found: set[tuple[Path | None, str]] = {(None, name) for name in start}
     while True:
         reached = [
             part
@@ -63,11 +65,26 @@ def changers(root: Path = ROOT) -> frozenset[str]:
             if _mentions(n for scope, n in found if scope in (None, part.file)).search(part.body)
         ]
         if not reached:
-            break
+            return {name for scope, name in found if scope is None}
         found |= {(part.scope, part.name) for part in reached}
         left = [part for part in left if part not in reached]
+
+
+def primitives(root: Path = ROOT) -> frozenset[str]:
+    """Return the functions of hal, but for its drivers, and of boards that change flash."""
+    files = [path for folder in ("hal", "boards") for path in (root / folder).rglob("*.[ch]")]
+    drivers = root / DRIVERS
+    return frozenset(_reaching((p for p in files if not p.is_relative_to(drivers)), ()))
+
+
+PRIMITIVES = primitives()
+
+
+def changers(root: Path = ROOT) -> frozenset[str]:
+    """Return what firmware/slots offers (include/slots) that changes flash."""
+    found = _reaching((root / SLOTS).glob("*.c"), primitives(root))
     offered = "".join(_text(path) for path in (root / SLOTS / "include").rglob("*.h"))
-    return frozenset(name for _, name in found if re.search(rf"\b{name}\(", offered))
+    return frozenset(name for name in found if re.search(rf"\b{name}\(", offered))
 
 
 def places(names: Iterable[str], root: Path = ROOT, *, outside: Path | None = None) -> set[str]:

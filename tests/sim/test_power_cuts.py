@@ -58,7 +58,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _call_sites() -> set[str]:
     """Return every call of hal's in all of firmware, and the bootloader's calls of firmware/slots.
 
-    test_agent_cuts.py has those of all others.
+    tests/firmware/update/test_power_cuts.py has those of all others.
     """
     upper = sites.places(sites.changers(), outside=sites.SLOTS)
     return sites.places(sites.PRIMITIVES) | {p for p in upper if p.startswith("firmware/boot/")}

@@ -16,6 +16,7 @@ DIRECT = {
     "erase": "void f(void) {\n    if (x ||\n        hal_flash_erase(f, 0) < 0) {\n    }\n}\n",
     "pointer": "static int (*const wipe)(const struct hal_flash *, uint32_t) = hal_flash_erase;\n",
     "past_hal": "void f(void) {\n    f->ops->erase(f, 0, 4096);\n}\n",
+    "past_ops": "void f(void) {\n    drive->erase(f, 0, 4096);\n}\n",
 }
 BY_SLOTS = {
     "journal": "void f(void) {\n    journal_append(&j, id, p, 8);\n}\n",
@@ -32,8 +33,9 @@ HARMLESS = {
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return a checkout with firmware/slots as it is and nothing else."""
-    shutil.copytree(sites.ROOT / sites.SLOTS, tmp_path / sites.SLOTS)
+    """Return a checkout with firmware/slots and hal as they are and nothing else."""
+    for folder in (sites.SLOTS, "hal"):
+        shutil.copytree(sites.ROOT / folder, tmp_path / folder)
     return tmp_path
 
 
@@ -75,6 +77,31 @@ def test_new_function_of_slots_that_changes_flash_by_others_is_one_of_them(tree:
     )
     assert sites.changers(tree) - sites.changers() == {"slot_forget"}
     assert added(tree, LOG, "void f(void) {\n    slot_forget(1);\n}\n", sites.changers(tree))
+
+
+def test_hal_has_two_ways_to_change_flash(tree: Path) -> None:
+    assert sites.primitives(tree) == sites.primitives() == {"hal_flash_program", "hal_flash_erase"}
+
+
+WIPERS = {
+    "hal/flash.c": "int wipe(const struct hal_flash *f) {\n"
+    "    return f->ops->erase(f, 0, f->size);\n}\n",
+    "hal/include/hal/wipe.h": "static inline void wipe(void) {\n"
+    "    (void)hal_flash_erase(board_layout.flash, 0);\n}\n",
+    "boards/x/board.c": "static void all(void) {\n    hal_flash_erase(f, 0);\n}\n\n"
+    "void wipe(void) {\n    all();\n}\n",
+}
+
+
+@pytest.mark.parametrize("name", WIPERS)
+def test_new_function_below_firmware_that_changes_flash_is_one_of_them(
+    tree: Path, name: str
+) -> None:
+    (tree / name).parent.mkdir(parents=True, exist_ok=True)
+    with (tree / name).open("a") as source:
+        source.write("\n" + WIPERS[name])
+    assert sites.primitives(tree) - sites.PRIMITIVES == {"wipe"}
+    assert added(tree, LOG, "void f(void) {\n    wipe();\n}\n", sites.primitives(tree))
 
 
 def test_none_of_the_ways_of_slots_gets_lost() -> None:
