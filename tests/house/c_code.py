@@ -82,7 +82,7 @@ def split_parameters(text: str) -> tuple[str, ...]:
 
 @cache
 def declarations(header: Path) -> tuple[Declaration, ...]:
-    """Return what a header declares, static functions left out."""
+    """Return what a header declares, inline functions too, other static ones left out."""
     lines = header.read_text().splitlines()
     bare = without_comments(header).splitlines()
     found = []
@@ -108,26 +108,26 @@ def declarations(header: Path) -> tuple[Declaration, ...]:
 
 
 def _end_of_declaration(bare: list[str], at: int) -> int | None:
-    """Return the line of the `;` that ends the declaration which starts at this line."""
+    """Return the last line of the declaration, or head of an inline one, that starts here."""
     if not re.match(rf"\s*{_NAME}[ *]", bare[at]) or "(" not in bare[at] or "=" in bare[at]:
         return None
     for end in range(at, min(at + 6, len(bare))):
         if "{" in bare[end]:
-            return None
+            return end if bare[at].startswith("static inline ") else None
         if bare[end].rstrip().endswith(";"):
             return end
     return None
 
 
 def _parse(text: str) -> tuple[str, str, tuple[str, ...], bool] | None:
-    text = text.rstrip().removesuffix(";").rstrip()
+    text = text.partition("{")[0].rstrip().removesuffix(";").rstrip()
     for pattern, is_pointer in ((_POINTER, True), (_FUNCTION, False)):
         match = pattern.fullmatch(text)
         if match and match["type"].split()[0] not in _NOT_A_TYPE - {"enum", "struct"}:
             words = match["type"].split()
-            if "static" in words:
+            if "static" in words and "inline" not in words:
                 return None
-            kind = " ".join(word for word in words if word != "extern")
+            kind = " ".join(w for w in words if w not in {"extern", "static", "inline"})
             return kind, match["name"], split_parameters(match["parameters"]), is_pointer
     return None
 

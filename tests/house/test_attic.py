@@ -32,6 +32,7 @@ def functions() -> list[Declaration]:
     return [
         d
         for header in c_code.product(".h")
+        if "port" not in header.parts  # what third-party sources call
         for d in c_code.declarations(header)
         if not d.is_pointer
     ]

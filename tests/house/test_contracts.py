@@ -2,8 +2,8 @@
 
 The comment at a declaration (directly above, or behind it) names the errors. One that begins with
 "Each" or "Both" counts for all declarations below it up to the next empty line. "errors of f and g"
-stands for what their comments name, "errors of the source" for those of an image source. An `int`
-that is no error says so: "no enum err". One that is never negative: "cannot fail". A callback that
+stands for what their comments name, "errors of the source" for those of an image source. A signed
+result that is no error says so: "no enum err". One that is never negative: "cannot fail". A callback that
 the caller writes: what a "negative return" does.
 
 What a function can return is read from its code: the errors that it names itself, and what the
@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.house import c_code
 from tests.house.c_code import Declaration, Definition
 
+_SIGNED = {"int", "int32_t", "int64_t"}
 _ERROR = re.compile(r"\bERR_[A-Z_]+\b")
 _OTHER_WORDS = ("cannot fail", "no enum err", "negative return")
 _NAMES = r"`?[a-z_][a-z0-9_]*`?"
@@ -62,7 +63,7 @@ def known_errors() -> frozenset[str]:
 def contracts() -> tuple[Declaration, ...]:
     """Return every declaration whose result may be an error."""
     headers = c_code.product(".h")
-    return tuple(d for header in headers for d in c_code.declarations(header) if d.type == "int")
+    return tuple(d for header in headers for d in c_code.declarations(header) if d.type in _SIGNED)
 
 
 @cache
@@ -176,10 +177,10 @@ class Flow:
     def __init__(self) -> None:
         self._here: dict[Path, dict[str, Definition]] = {}
         self.public: dict[str, list[Definition]] = {}
-        for source in c_code.product(".c"):
+        for source in c_code.product(".c", ".h"):
             self._here[source] = {d.name: d for d in c_code.definitions(source)}
             for d in self._here[source].values():
-                if not d.is_static:
+                if not d.is_static or source.suffix == ".h":
                     self.public.setdefault(d.name, []).append(d)
         self._read = {d: Reading.of(d.body) for own in self._here.values() for d in own.values()}
         self._errors: dict[Definition, frozenset[str]] = dict.fromkeys(self._read, frozenset())
@@ -262,10 +263,10 @@ def test_no_declaration_was_overlooked() -> None:
     declared = {d.name for d in contracts()}
     missed = [
         str(d)
-        for source in c_code.product(".c")
+        for source in c_code.product(".c", ".h")
         for d in c_code.definitions(source)
-        if d.type.split()[-1] == "int"
-        and not d.is_static
+        if d.type.split()[-1] in _SIGNED
+        and (not d.is_static or source.suffix == ".h")
         and d.name not in declared
         # `main`, and what only the generated init calls, are declared where they are defined
         and not re.search(rf"^int {d.name}\(void\);|^int main", source.read_text(), re.MULTILINE)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where firmware changes flash: each such place, found in the sources so that none is forgotten.
 
-There are two layers of them: what hal and the boards offer on top of the drivers' program and erase,
-and what firmware/slots offers on top of that. Which functions change flash follows from what they
-call, over any number of steps.
+There are two layers of them: what hal and the boards offer on top of the drivers' program and
+erase, and what firmware/slots offers on top of that. Which functions change flash follows from what
+they call, over any number of steps.
 """
 
 from __future__ import annotations

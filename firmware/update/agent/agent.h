@@ -87,6 +87,7 @@ struct agent {
 
 extern struct agent agent;
 
+// The slot that does not run, no enum err.
 static inline int agent_other_slot(void) {
     return agent.running == SLOT_A ? SLOT_B : SLOT_A;
 }
