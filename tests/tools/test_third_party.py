@@ -54,6 +54,16 @@ def test_upstream_is_used_and_recorded_as_unpatched(cache: Path, tmp_path: Path)
     assert not found.patched
 
 
+@pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="Python older than 3.11.4")
+def test_archive_cannot_write_outside_its_folder(cache: Path, tmp_path: Path) -> None:
+    archive = _archive(tmp_path)
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(__file__, "../outside.c")
+    with pytest.raises(tarfile.OutsideDestinationError):
+        third_party.fetch(_source(archive))
+    assert not list(cache.rglob("outside.c"))
+
+
 def test_wrong_sum_is_refused_and_leaves_nothing(cache: Path, tmp_path: Path) -> None:
     source = _source(_archive(tmp_path), sha256="1" * 64)
     with pytest.raises(SetupError, match="not the pinned 1111") as caught:

@@ -236,6 +236,8 @@ def _from_upstream(source: Source, scratch: Path) -> tuple[Path, Provenance]:
         _unzip_text(archive, unpacked)
     else:
         with tarfile.open(archive) as tar:
+            # An attribute: Debian 12's Python 3.11.2 knows neither filters nor the argument.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
             tar.extractall(unpacked)
     return next(unpacked.iterdir()), Provenance(origin="upstream", version=source.version)
 
