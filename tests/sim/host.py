@@ -37,7 +37,6 @@ _INCLUDES = (
     "firmware/slots/include",
     "firmware/slots",
     "firmware/boot",
-    "firmware/lib",
     "firmware/lib/*/include",
     "firmware/lib/*/*/include",
     "firmware/os/base/include",
