@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("tools/unitool", "ota_server", "demo")
+COMMAND_LINE = ("tools/unitool/commands/", "tools/unitool/options.py", "tools/unitool/cli.py")
 DEFAULT = "next_step"  # of formats/reasons.py
 
 
@@ -74,6 +75,37 @@ def test_every_error_has_a_hint() -> None:
         if not _has_hint(call) and not _default(name)
     ]
     assert not silent, "\n".join(silent)
+
+
+def test_commands_raise_what_has_a_hint() -> None:
+    """Anything else is a traceback to the user, or click's sentence without a next step."""
+    raised = [
+        (f"{path}:{node.lineno}: {ast.unparse(node)}", node.exc)
+        for path, tree in _trees().items()
+        if path.startswith(COMMAND_LINE)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and node.exc is not None
+    ]
+    assert len(raised) > 20
+    wrong = [
+        where
+        for where, error in raised
+        if _name(error.func if isinstance(error, ast.Call) else error) not in _errors()
+        and not ast.unparse(error).startswith("type(error)(")  # the one that was caught
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_leaves_the_next_step_to_click() -> None:
+    of_click = {"BadParameter", "BadOptionUsage", "BadArgumentUsage", "ClickException"}
+    wrong = [
+        f"{path}:{node.lineno}: {ast.unparse(node)}"
+        for path, tree in _trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (_name(node.func) in of_click or ast.unparse(node.func) == "click.UsageError")
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_only_refusals_of_bytes_have_a_hint_by_class() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from unitool.errors import UsageError
+
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _KEY = "unitool.app"
 # What firmware/net/http-parse takes: plain HTTP, a host of at most 63 characters.
@@ -28,9 +30,10 @@ def device_url(_: click.Context, __: click.Parameter, value: str | None) -> str 
     found = _URL.fullmatch(value or "")
     in_range = found is not None and 0 < int(found[1] or 80) < 1 << 16
     if value and (not in_range or len(value) > _URL_BYTES_MAX):
-        raise click.BadParameter(
+        raise UsageError(
             f"{value!r} is not http://HOST:PORT, {_URL_BYTES_MAX} characters at most: devices read "
-            "nothing else"
+            "nothing else",
+            "on this machine, for an emulated board: http://10.0.2.2:8080",
         )
     return value
 

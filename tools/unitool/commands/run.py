@@ -24,7 +24,10 @@ def _regex(_: click.Context, __: click.Parameter, value: str | None) -> str | No
     try:
         re.compile(value or "")
     except re.error as error:
-        raise click.BadParameter(f"{value!r} is no regular expression: {error}") from None
+        raise UsageError(
+            f"--expect {value!r} is no regular expression: {error}",
+            r"write \ before ( [ { * + ? . | ^ $ \ that stand for themselves: --expect 'ready \(1\)'",
+        ) from None
     return value
 
 
