@@ -28,7 +28,8 @@ def test_image_keeps_to_its_budget(name: str, image: str, tmp_path: Path) -> Non
     else:
         built = build.build(paths.checkout() / "firmware/apps" / image, board, out=tmp_path)
     budget = _BUDGETS[name][image]
-    taken = {"flash": built.sizes.flash_B, "ram": built.sizes.ram_B}
+    sizes = built.sizes
+    taken = {"flash": sizes.flash_B, "ram": sizes.ram_B, "stack": sizes.stack_used_B}
     over = {what: taken[what] - budget[what] for what in taken if taken[what] > budget[what]}
     assert not over, f"{image} on {name} is over its budget: {over} B; unitool size shows the parts"
 

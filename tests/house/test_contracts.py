@@ -3,8 +3,8 @@
 The comment at a declaration (directly above, or behind it) names the errors. One that begins with
 "Each" or "Both" counts for all declarations below it up to the next empty line. "errors of f and g"
 stands for what their comments name, "errors of the source" for those of an image source. A signed
-result that is no error says so: "no enum err". One that is never negative: "cannot fail". A callback that
-the caller writes: what a "negative return" does.
+result that is no error says so: "no enum err". One that is never negative: "cannot fail". A
+callback that the caller writes: what a "negative return" does.
 
 What a function can return is read from its code: the errors that it names itself, and what the
 functions name whose results it passes on.

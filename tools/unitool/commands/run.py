@@ -26,7 +26,7 @@ def _regex(_: click.Context, __: click.Parameter, value: str | None) -> str | No
     except re.error as error:
         raise UsageError(
             f"--expect {value!r} is no regular expression: {error}",
-            r"write \ before ( [ { * + ? . | ^ $ \ that stand for themselves: --expect 'ready \(1\)'",
+            r"write \ before each ( [ { * + ? that stands for itself: --expect 'ready \(1\)'",
         ) from None
     return value
 
