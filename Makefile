@@ -26,5 +26,5 @@ format: setup ## Format Python and C in place
 bench: setup ## Measure sizes, instructions and bytes; write build/bench.json
 	@$(PYTHON) -m demo.bench
 
-size: setup ## What the working tree costs in flash and RAM against the last commit
+size: setup ## What the working tree costs in flash, RAM and stack against the last commit
 	@.venv/bin/unitool size --diff HEAD
