@@ -19,7 +19,7 @@ void hal_reset_cause_set(enum reset_reason reason) {
     struct reset_cause *c = cause();
     c->magic = RESET_CAUSE_MAGIC;
     c->size = RESET_CAUSE_SIZE;
-    c->version = 1;
+    c->version = RESET_CAUSE_VERSION;
     c->reason = reason;
     c->crc = cause_crc();
 }
@@ -31,7 +31,8 @@ _Noreturn void hal_reset(enum reset_reason reason) {
 
 enum reset_reason hal_reset_cause_take(void) {
     struct reset_cause *c = cause();
-    bool valid = c->magic == RESET_CAUSE_MAGIC && c->version == 1 && c->crc == cause_crc();
+    bool valid =
+        c->magic == RESET_CAUSE_MAGIC && c->version == RESET_CAUSE_VERSION && c->crc == cause_crc();
     enum reset_reason reason = valid ? (enum reset_reason)c->reason : RESET_POWER_ON;
     c->magic = 0;
     return reason;

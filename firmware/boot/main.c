@@ -197,7 +197,7 @@ static const struct handover *hand_over(const struct choice *c) {
     *h = (struct handover){
         .magic = HANDOVER_MAGIC,
         .size = sizeof(*h),
-        .version = 1,
+        .version = HANDOVER_VERSION,
         .slot_base = (uint32_t)slot_address(&board_layout, c->slot),
         .boot_count = boot.in.last.count,
         .floor = boot.policy.floor,

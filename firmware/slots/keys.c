@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { P256_BYTES = 64, ED25519_BYTES = 32 };
-
 static bool is_image_key(const struct keyset_key *key, bool development) {
     return key->role == KEY_ROLE_IMAGE || (key->role == KEY_ROLE_IMAGE_DEV && development);
 }

@@ -4,8 +4,9 @@
 
 #include "bytes.h"
 #include "hal/err.h"
+#include "slots/trust.h"
 
-enum { PARAMS_MAGIC = 0x50425455, PARAMS_VERSION = 1, KEYSET_MAX = 1024 };
+enum { PARAMS_MAGIC = 0x50425455, PARAMS_VERSION = 1 };
 
 int boot_params_read(struct boot_params *out, const uint8_t block[BOOT_PARAMS_BYTES]) {
     if (load_u32(block) != PARAMS_MAGIC) {
@@ -23,5 +24,6 @@ int boot_params_read(struct boot_params *out, const uint8_t block[BOOT_PARAMS_BY
         .keyset_size = load_u16(block + 192),
         .keyset = block + 196,
     };
-    return is_sealed(block, BOOT_PARAMS_BYTES) && out->keyset_size <= KEYSET_MAX ? 0 : ERR_FORMAT;
+    return is_sealed(block, BOOT_PARAMS_BYTES) && out->keyset_size <= KEYSET_BYTES_MAX ? 0
+                                                                                       : ERR_FORMAT;
 }

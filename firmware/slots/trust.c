@@ -13,8 +13,6 @@
 
 enum {
     UUID_BYTES = 16,
-    P256_BYTES = 64,
-    ED25519_BYTES = 32,
     KID_BYTES = 8,
     CRITICAL_KEYS = 64, // below it, what is not known is refused
 };

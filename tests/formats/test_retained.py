@@ -103,5 +103,7 @@ def test_places_are_those_of_the_headers() -> None:
         "RETAINED_CRASH_OFFSET": retained.CRASH_OFFSET,
         "RETAINED_BYTES_MIN": retained.BYTES_MIN,
         "RESET_CAUSE_MAGIC": retained.CAUSE_MAGIC,
+        "RESET_CAUSE_VERSION": ResetCause.VERSION,
         "HANDOVER_MAGIC": retained.HANDOVER_MAGIC,
+        "HANDOVER_VERSION": Handover.VERSION,
     }

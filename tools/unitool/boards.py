@@ -20,6 +20,8 @@ from unitool.board_model import (
     Region,
 )
 from unitool.errors import BoardError, UsageError
+from unitool.formats import flash as flash_format
+from unitool.formats import journal, retained
 from unitool.strict_toml import Table
 
 __all__ = [
@@ -37,14 +39,11 @@ __all__ = [
     "read",
 ]
 
-RETAINED_BYTES_MIN = 1024  # hal/public/hal/retained.h
 _KIND = strict_toml.Kind(
     error=BoardError, manual="porting.md", missing="unitool boards lists the boards that there are"
 )
 _PAGE = 4096  # slots lie a multiple of this apart: AUIPC and LUI count pages
 _ADDRESS_SPACE = 1 << 32
-# docs/flash.md: a record of identity; a whole keyset with its frame; the fewest journal records.
-_IDENTITY_BYTES, _TRUST_BYTES, _JOURNAL_RECORDS, _RECORD_BYTES = 512, 1036, 16, 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DRIVER = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")
 AREAS = ("identity", "trust_a", "trust_b", "journal_a", "journal_b", "slot_a", "slot_b", "storage")
@@ -126,9 +125,9 @@ def _region(table: Table) -> Region:
 def _memory(table: Table) -> Memory:
     boot_table, ram_table = table.table("boot"), table.table("ram")
     boot, ram = _region(boot_table), _region(ram_table)
-    retained = ram_table.integer("retained", low=RETAINED_BYTES_MIN)
-    if retained % 32 or retained >= ram.size:
-        ram_table.fail("retained", f"{retained:#x} is no multiple of 32 smaller than the RAM")
+    kept = ram_table.integer("retained", low=retained.BYTES_MIN)
+    if kept % 32 or kept >= ram.size:
+        ram_table.fail("retained", f"{kept:#x} is no multiple of 32 smaller than the RAM")
     if boot.base < ram.end and ram.base < boot.end:
         ram_table.fail("base", "RAM overlaps memory.boot")
     boot_table.finish("base, size")
@@ -136,8 +135,8 @@ def _memory(table: Table) -> Memory:
     table.finish("boot, ram")
     return Memory(
         boot=boot,
-        ram=Region(base=ram.base, size=ram.size - retained),
-        retained=Region(base=ram.end - retained, size=retained),
+        ram=Region(base=ram.base, size=ram.size - kept),
+        retained=Region(base=ram.end - kept, size=kept),
     )
 
 
@@ -191,9 +190,9 @@ def _layout(table: Table, flash: Flash) -> dict[str, Area]:
 def _check_room(table: Table, layout: dict[str, Area], unit: int) -> None:
     """What docs/flash.md puts into an area must fit."""
     for name, least in (
-        ("identity", max(_IDENTITY_BYTES, unit)),
-        ("trust_a", -(-_TRUST_BYTES // unit) * unit),
-        ("journal_a", _JOURNAL_RECORDS * max(_RECORD_BYTES, unit)),
+        ("identity", max(flash_format.IDENTITY_BYTES, unit)),
+        ("trust_a", -(-flash_format.TRUST_BYTES_MAX // unit) * unit),
+        ("journal_a", journal.PLACES_MIN * max(journal.RECORD_BYTES, unit)),
     ):
         if layout[name].size < least:
             table.fail(name, f"is {layout[name].size} bytes long; it needs {least}")

@@ -15,11 +15,11 @@ from unitool.boards import BODY_OFFSET, Board, Region
 from unitool.elf_image import Elf
 from unitool.errors import BuildError
 from unitool.formats import relocation
+from unitool.formats.image import BUILD_ID_BYTES
 from unitool.formats.relocation import Table
 from unitool.relocation_proof import Link
 from unitool.toolchain import Toolchain
 
-BUILD_ID_BYTES = 20
 _ROUNDS = 3
 _LINKS = "unitool build -v shows the links; FORMAT.md section 3 says what they must have in common"
 _PAGE = 4096

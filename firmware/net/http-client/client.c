@@ -17,7 +17,6 @@ enum {
     HOST_BYTES = 64,
     HEAD_BYTES = 384, // of a request
     LINE_BYTES = 128, // of a response's head; only status and lengths are read
-    WIDE_WINDOW_BYTES = 0xFFFF,
 };
 
 enum client_state {
@@ -69,7 +68,7 @@ static void begin_time(struct client *c) {
 // Bytes of a body moved. A few do not count: nobody may hold a request up by dripping.
 static void moved(struct client *c, uint32_t n) {
     c->moved_n += n;
-    if (c->moved_n >= NET_HTTP_PROGRESS_BYTES) {
+    if (c->moved_n >= HTTP_PROGRESS_BYTES) {
         begin_time(c);
     }
 }
@@ -120,7 +119,7 @@ static void send(struct client *c) {
 
 static void on_open(struct net_tcp *tcp) {
     struct client *c = of_tcp(tcp);
-    net_tcp_widen(tcp, WIDE_WINDOW_BYTES);
+    net_tcp_widen(tcp, NET_TCP_WINDOW_MAX);
     send(c);
 }
 

@@ -107,7 +107,7 @@ void exchange_begin_time(struct net_http_exchange *x) {
 
 void exchange_moved(struct net_http_exchange *x, uint32_t n) {
     x->moved += n;
-    if (x->moved >= PROGRESS_BYTES) {
+    if (x->moved >= HTTP_PROGRESS_BYTES) {
         exchange_begin_time(x);
     }
 }

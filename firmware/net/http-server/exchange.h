@@ -9,7 +9,6 @@
 enum {
     BUFFER_BYTES = PARAM_NET_HTTP_SERVER_BUFFER,
     HEAD_ROOM_BYTES = 192, // of the buffer, for the head of an answer
-    PROGRESS_BYTES = 256,
 };
 
 enum exchange_state {

@@ -15,7 +15,6 @@ enum {
     SACRIFICE_MS = 1000, // a connection that was idle for so long makes room for another client
     TICK_MS = 1000,
     LONG_BODY_BYTES = 1024, // from here a wider window pays
-    WIDE_WINDOW_BYTES = 0xFFFF,
 };
 
 static struct {
@@ -86,7 +85,7 @@ static void begin_body(struct net_http_exchange *x) {
         exchange_continue(x);
     }
     if (x->unread > LONG_BODY_BYTES) {
-        net_tcp_widen(&x->tcp, WIDE_WINDOW_BYTES);
+        net_tcp_widen(&x->tcp, NET_TCP_WINDOW_MAX);
     }
 }
 

@@ -476,6 +476,6 @@ int net_tcp_init(void) {
     tcp.window = (uint16_t)(share > WINDOW_MIN ? share : WINDOW_MIN);
     uint32_t used = tcp.window * (uint32_t)(CONNECTIONS + CLOSING_SHARES);
     uint32_t spare = apps > used ? apps - used : 0;
-    tcp.spare = (uint16_t)(spare < 0xFFFF ? spare : 0xFFFF);
+    tcp.spare = (uint16_t)(spare < NET_TCP_WINDOW_MAX ? spare : NET_TCP_WINDOW_MAX);
     return 0;
 }

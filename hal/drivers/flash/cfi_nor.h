@@ -3,6 +3,6 @@
 #pragma once
 #include "hal/flash.h"
 
-enum { CFI_NOR_BANK_BYTES = 32 << 20, CFI_NOR_BUFFER_BYTES = 4096 };
+enum { CFI_NOR_BUFFER_BYTES = 4096 };
 
 extern const struct hal_flash_ops cfi_nor_ops; // program_bytes 4, erased_value 0xFF

@@ -21,17 +21,23 @@ enum reset_reason {
     RESET_EXTERNAL = 6, // reset pin or debugger
 };
 
-enum { RESET_CAUSE_MAGIC = 0x43545352 }; // "RSTC"
+enum {
+    RESET_CAUSE_MAGIC = 0x43545352, // "RSTC"
+    RESET_CAUSE_VERSION = 1,
+};
 
 struct reset_cause {
     uint32_t magic;
     uint16_t size;    // 16
-    uint16_t version; // 1
+    uint16_t version; // RESET_CAUSE_VERSION
     uint32_t reason;
     uint32_t crc; // CRC-32 (IEEE) of the bytes before
 };
 
-enum { HANDOVER_MAGIC = 0x4F485455 }; // "UTHO"
+enum {
+    HANDOVER_MAGIC = 0x4F485455, // "UTHO"
+    HANDOVER_VERSION = 1,
+};
 
 enum boot_mode { BOOT_NORMAL = 0, BOOT_SAFE = 1 };
 
@@ -41,7 +47,7 @@ enum boot_mode { BOOT_NORMAL = 0, BOOT_SAFE = 1 };
 struct handover {
     uint32_t magic;
     uint16_t size;         // 112
-    uint16_t version;      // 1
+    uint16_t version;      // HANDOVER_VERSION
     uint32_t slot_base;    // CPU address of the running slot's header
     uint32_t boot_count;   // never repeats on a device
     uint32_t floor;        // lowest security counter that may run
@@ -54,7 +60,7 @@ struct handover {
     uint8_t tries;         // starts of this image since it became trying, this one included
     uint8_t mode;          // enum boot_mode
     uint8_t reset_reason;  // enum reset_reason
-    uint8_t crashes;       // resets in a row that were neither power-on nor asked for
+    uint8_t crashes;       // resets in a row by the watchdog or a panic
     uint8_t reserved[2];
     uint8_t image_digest[32];
     uint8_t pad[20];

@@ -8,6 +8,7 @@
 #include "hal/err.h"
 #include "net/dns.h"
 #include "net/http_client.h"
+#include "net/http_parse.h"
 #include "net/net.h"
 
 enum { BODY_MAX = 4096, RUNNING = 12345 };
@@ -204,7 +205,7 @@ static void stale_connections(void) {
 }
 
 static void ends(void) {
-    static const char zeros[NET_HTTP_PROGRESS_BYTES];
+    static const char zeros[HTTP_PROGRESS_BYTES];
     start_new("GET");
     fake_end(&server);
     CHECK(seen.done == ERR_CLOSED);
@@ -228,7 +229,7 @@ static void ends(void) {
     say("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
     for (uint32_t i = 0; i < 3; i++) { // enough at a time
         fake_pass_ms(1500);
-        fake_deliver(&server, zeros, NET_HTTP_PROGRESS_BYTES);
+        fake_deliver(&server, zeros, HTTP_PROGRESS_BYTES);
         CHECK(seen.done == RUNNING);
     }
     for (uint32_t i = 0; i < 21; i++) { // and then it drips

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { UUID_BYTES = 16, P256_BYTES = 64, ED25519_BYTES = 32 };
+enum { UUID_BYTES = 16 };
 
 // 1, 0 for a role or an algorithm that this code does not know (others may use that key), or an
 // error.

@@ -10,11 +10,11 @@ import click
 from unitool import keys, options, output, packing, paths, signing
 from unitool.errors import UsageError
 from unitool.formats import image
+from unitool.formats.manifest import NAME_BYTES_MAX
 from unitool.formats.reasons import MalformedError
 from unitool.formats.version import Version
 from unitool.packing import Release
 
-_NAME_BYTES_MAX = 128  # docs/protocol.md
 _NUMBER = click.IntRange(0, 0xFFFF_FFFF)
 
 
@@ -65,9 +65,9 @@ def command(
     with_keyset: bool,
 ) -> None:
     """Pack signed images (those of the app's build/, or FILES) into one .uota bundle."""
-    if name is not None and len(name.encode()) > _NAME_BYTES_MAX:
+    if name is not None and len(name.encode()) > NAME_BYTES_MAX:
         raise UsageError(
-            f"--name of {len(name.encode())} bytes, at most {_NAME_BYTES_MAX}", "give a shorter one"
+            f"--name of {len(name.encode())} bytes, at most {NAME_BYTES_MAX}", "give a shorter one"
         )
     chosen = files or _signed_images(app_dir, names)
     folder = keys.find(app_dir)

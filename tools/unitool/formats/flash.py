@@ -11,14 +11,16 @@ from zlib import crc32
 from construct import Bytes, Const, ConstructError, Int16ul, Int32ul, Padding, Struct
 
 from unitool.formats import p256
+from unitool.formats.cose import STATEMENT_BYTES_MAX
+from unitool.formats.keyset import URL_BYTES_MAX
 from unitool.formats.reasons import MalformedError, NotFoundError, TooLargeError, UnsupportedError
 
 PARAMS_MAGIC, IDENTITY_MAGIC, TRUST_MAGIC = 0x50425455, 0x44495455, 0x52545455
 VERSION = 1
 PARAMS_BYTES, PARAMS_ALIGNMENT = 1280, 16
 IDENTITY_BYTES = 512
-KEYSET_BYTES_MAX = 1024
-URL_BYTES_MAX = 128
+KEYSET_BYTES_MAX = STATEMENT_BYTES_MAX
+TRUST_BYTES_MAX = 8 + KEYSET_BYTES_MAX + 4  # with head and CRC
 NO_TOKEN = bytes(16)
 
 _PARAMS = Struct(

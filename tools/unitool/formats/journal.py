@@ -19,7 +19,7 @@ from unitool.formats.records import Payload, Slot, Start, payload_of
 RECORD_BYTES = 64
 PAYLOAD_BYTES = 52
 VERSION = 1
-PLACES_MAX = 128
+PLACES_MIN, PLACES_MAX = 16, 128
 _START_FORMAT = b"\1\0"
 
 _RECORD = Struct(

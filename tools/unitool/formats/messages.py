@@ -14,7 +14,6 @@ from unitool.formats.version import Version
 
 REPORTS_MAX = 16
 COMPONENTS_MAX = 8
-ACTIONS_MAX = 8
 REPORT_TEXT_BYTES_MAX = 64
 RELOCATES, DELTAS = 1, 2  # capabilities
 

@@ -18,13 +18,15 @@ enum {
     KEY_ROLE_SERVER = 3,
     KEY_ALG_ES256 = -7,
     KEY_ALG_EDDSA = -8,
+    P256_BYTES = 64, // X||Y
+    ED25519_BYTES = 32,
 };
 
 struct keyset_key {
     uint8_t role;
     int8_t alg;
     uint16_t url_size;
-    const uint8_t *key; // 64 B X||Y, or 32 B Ed25519
+    const uint8_t *key; // P256_BYTES or ED25519_BYTES
     const uint8_t *url; // not terminated; null if none
 };
 

@@ -6,8 +6,6 @@
 
 C_BEGIN
 
-enum { NET_DNS_NAME_BYTES = 254 }; // longest name with its zero
-
 // The caller's memory, zero at first; all fields are private. Any number may be under way.
 struct net_dns_query {
     struct net_dns_query *next;

@@ -10,10 +10,7 @@
 
 C_BEGIN
 
-enum {
-    NET_HTTP_NO_RANGE = 0xFFFFFFFF,
-    NET_HTTP_PROGRESS_BYTES = 256,
-};
+enum { NET_HTTP_NO_RANGE = 0xFFFFFFFF };
 
 struct net_http_request {
     const char *url;    // "http://host[:port]/path"; host an IPv4 address or a name
@@ -24,7 +21,7 @@ struct net_http_request {
     uint32_t range_from;      // asks for "bytes=N-"; NET_HTTP_NO_RANGE for the whole
 
     // Longest time for each of: connecting, the answer's head after the request is sent, and
-    // NET_HTTP_PROGRESS_BYTES (or the rest) of a body in either direction.
+    // 256 bytes (or the rest) of a body in either direction.
     uint32_t timeout_ms;
 
     // The head has arrived. Absent numbers are UINT64_MAX; range_* come from Content-Range (for a

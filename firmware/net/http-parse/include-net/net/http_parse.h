@@ -9,6 +9,7 @@
 enum {
     HTTP_HEAD_BYTES_MAX = 8192, // of a whole head
     HTTP_TARGET_BYTES = 96,     // path and query with their zero
+    HTTP_PROGRESS_BYTES = 256,  // of a body; only so many begin the time limit anew
 };
 
 static const uint64_t HTTP_ABSENT = UINT64_MAX; // of a number that a head may or may not hold

@@ -9,6 +9,8 @@
 
 C_BEGIN
 
+enum { NET_TCP_WINDOW_MAX = 0xFFFF }; // windows are not scaled
+
 struct net_tcp;
 
 // Called from the run loop only, or from within a net_tcp_ function where it says so.
