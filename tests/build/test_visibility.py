@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -230,3 +231,46 @@ def test_hardware_access_opens_only_the_contracts(
     folder = make_app(main=f'#include "{header}"\n', toml=f"{HEAD}hardware_access = true\n")
     with pytest.raises(BuildError):
         build.build(folder, boards.load(name))
+
+
+BY_PATH = [
+    ("hal/include/hal/burst.h", "a contract of the hardware", "hardware_access = true under [app]"),
+    ("hal/chip/{chip}/{chip}.h", "which is not for applications", "apps.md"),
+    ("firmware/slots/bytes.h", "which is not for applications", "apps.md"),
+    ("firmware/slots/include/slots/params.h", "which is not for applications", "apps.md"),
+    ("firmware/lib/crypto/include/crypto/sha256.h", "app.toml does not list it", "[components]"),
+]
+
+
+@pytest.mark.parametrize(("path", "says", "hint"), BY_PATH, ids=lambda v: str(v).partition(" ")[0])
+@pytest.mark.parametrize("name", BUILT)
+def test_header_is_refused_by_its_path_too(
+    name: str, path: str, says: str, hint: str, make_app: MakeApp
+) -> None:
+    board = boards.load(name)
+    path = path.format(chip=board.chip)
+    main = "int main(void) {\n    return 0;\n}\n"
+    folder = make_app(main=main, toml=HEAD)
+    away = os.path.relpath(REAL / path, folder)
+    (folder / "own.h").write_text(f'\n#include "{away}"\n')
+    (folder / "main.c").write_text(f'#include "own.h"\n{main}')
+    for _ in range(2):  # what was compiled already is refused as well
+        with pytest.raises(BuildError) as error:
+            build.build(folder, board)
+        assert error.value.message.startswith("app 'sample' ")
+        assert says in error.value.message and "own.h:2" in error.value.message
+        assert hint in error.value.hint
+    (folder / "main.c").write_text(main)
+    build.build(folder, board)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_paths_to_what_an_app_may_see_are_taken(name: str, make_app: MakeApp) -> None:
+    """Also headers that several apps of a user share, outside the checkout."""
+    main = "int main(void) {\n    return 0;\n}\n"
+    folder = make_app(main=main, toml=f"{HEAD}hardware_access = true\n")
+    (folder.parent / "common.h").write_text("enum { COMMON = 1 };\n")
+    seen = [REAL / "hal/include/hal/burst.h", REAL / "hal/public/hal/err.h"]
+    lines = [f'#include "{os.path.relpath(file, folder)}"\n' for file in seen]
+    (folder / "main.c").write_text(f'{"".join(lines)}#include "../common.h"\n{main}')
+    build.build(folder, boards.load(name))

@@ -130,6 +130,7 @@ def _make(
         compiling.write_files(image.out, own, {**generated, **common, **script})
         compiling.write_for_tools(image, own, shared)
         compiling.run_ninja(image, image.out, found)  # first: an app's errors come at once
+        compiling.check_includes(image, found)
         with shared_objects.locked(image.shared):
             compiling.write_files(image.shared, shared, common)
             compiling.run_ninja(image, image.shared, found)

@@ -27,6 +27,8 @@ _NO_HEADER = re.compile(
     r"No such file or directory$",
     re.MULTILINE,
 )
+_INCLUDED_FROM = re.compile(r"from (?P<file>[^:\n]+):(?P<line>\d+)")
+_INCLUDE = re.compile(r"[ \t]*#[ \t]*include[ \t]+[\"<](?P<header>[^\">]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,16 +275,100 @@ def explain(image: Image, found: Mapping[str, Component], text: str) -> BuildErr
     for missing in _NO_HEADER.finditer(text):
         header, place, line = missing["header"], Path(missing["file"]), int(missing["line"])
         owner = owner_of(header, found)
-        by_app = image.app_dir is not None and image.app_dir in place.parents
+        by_app = _is_own(image, place)
+        through = _app_include(image, text)
+        if not by_app and through and not _may_see(image, place):
+            return _outside(image, found, place.resolve(), *through)
         if by_app and _is_internal(header, owner):
-            return BuildError(
-                f"app {image.name!r} includes {header} ({place.name}:{line}), which is not for "
-                f"applications",
-                f"{paths.manual('apps.md')} says what is",
-            )
+            return _not_for_apps(image, header, f"{place.name}:{line}")
         if owner is not None and owner not in image.selection.listed:
             return _not_listed(image, found, owner, place, line)
     return BuildError(f"{image.name} does not compile", "unitool build -v shows the commands")
+
+
+def check_includes(image: Image, found: Mapping[str, Component]) -> None:
+    """BuildError if a source of the app reached by path what no include folder shows it."""
+    if image.app_dir is None:
+        return
+    for part in _app(image, image.app_dir):
+        files = _dependencies(image.out, part.object)
+        hidden = next((file for file in files if not _may_see(image, file)), None)
+        if hidden is not None:
+            own = [file for file in files if _is_own(image, file)]
+            raise _outside(image, found, hidden.resolve(), *_line_of(own, hidden, part.source))
+
+
+def _dependencies(out: Path, obj: str) -> list[Path]:
+    """Return the files that an object was made from, in the order in which they were opened."""
+    command = [str(Path(ninja.BIN_DIR) / "ninja"), "-t", "deps", obj]
+    done = subprocess.run(command, cwd=out, capture_output=True, text=True, check=True)
+    return [out / line.strip() for line in done.stdout.splitlines()[1:] if line.strip()]
+
+
+def _may_see(image: Image, file: Path) -> bool:
+    """Whether the app's sources may include a file: its own, what it listed, what is elsewhere."""
+    file = file.resolve()
+    folders = [*image.selection.visible(), image.out / "gen" / "app", _public()]
+    folders += [_contracts()] if image.hardware_access else []
+    if _lies_in(file, folders):
+        return True
+    if _lies_in(file, [image.out / "gen", image.shared, image.board.dir]):
+        return False
+    root = paths.checkout()
+    inside = [*(root / name for name in ("firmware", "hal", "boards")), paths.cache() / "src"]
+    return _is_own(image, file) or not _lies_in(file, inside)
+
+
+def _is_own(image: Image, file: Path) -> bool:
+    """Whether a file is the app's."""
+    return image.app_dir is not None and _lies_in(file.resolve(), [image.app_dir])
+
+
+def _lies_in(file: Path, folders: Iterable[Path]) -> bool:
+    return any(file.is_relative_to(folder.resolve()) for folder in folders)
+
+
+def _app_include(image: Image, text: str) -> tuple[Path, int] | None:
+    """Return the line of the app through which the compiler came to a file that fails."""
+    for place in _INCLUDED_FROM.finditer(text):
+        file = Path(place["file"])
+        if _is_own(image, file):
+            return file, int(place["line"])
+    return None
+
+
+def _line_of(sources: Iterable[Path], header: Path, source: Path) -> tuple[Path, int]:
+    """Return the line that includes `header`; macros can hide it: then the start of `source`."""
+    for file in sources:
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+            match = _INCLUDE.match(line)
+            if match and Path(match["header"]).name == header.name:
+                return file, number
+    return source, 1
+
+
+def _outside(
+    image: Image, found: Mapping[str, Component], header: Path, file: Path, line: int
+) -> BuildError:
+    for component in found.values():
+        public = component.public_include.resolve()
+        if header.is_relative_to(public) and components.is_listable(component.id):
+            return _not_listed(image, found, component.id, file, line)
+    root = paths.checkout().resolve()
+    name = str(header.relative_to(root) if header.is_relative_to(root) else header)
+    if header.is_relative_to(_contracts().resolve()):
+        return BuildError(
+            f"app {image.name!r} includes {name} ({file.name}:{line}), a contract of the hardware",
+            "if it tests hardware, write hardware_access = true under [app] in app.toml",
+        )
+    return _not_for_apps(image, name, f"{file.name}:{line}")
+
+
+def _not_for_apps(image: Image, header: str, where: str) -> BuildError:
+    return BuildError(
+        f"app {image.name!r} includes {header} ({where}), which is not for applications",
+        f"{paths.manual('apps.md')} says what is",
+    )
 
 
 def owner_of(header: str, found: Mapping[str, Component]) -> str | None:
@@ -308,7 +394,7 @@ def _not_listed(
             f'add "{owner}" to requires in {user.dir / "component.toml"}',
         )
     where = f"{file.name}:{line}"
-    if image.app_dir is None or image.app_dir not in file.parents:
+    if image.app_dir is None or not _is_own(image, file):
         return BuildError(
             f"{file}:{line} uses {owner}, which it must not depend on",
             f"move that to a component that requires it: {paths.manual('components.md')} says how",
