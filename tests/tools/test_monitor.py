@@ -110,6 +110,22 @@ def test_reconnects_when_the_port_comes_back(session: Session) -> None:
     session.expect("back again")
 
 
+@pytest.mark.parametrize("has_port", [True, False])
+def test_terminal_that_is_gone_ends_the_session(tmp_path: Path, has_port: bool) -> None:
+    """It read no keys as fast as it could, for ever."""
+    opened = _open(tmp_path)
+    with opened.listener, opened.device:
+        if not has_port:
+            opened.listener.close()
+            opened.device.close()
+            opened.expect("is gone")
+        os.close(opened.keyboard)
+        try:
+            opened.process.wait(10)
+        finally:
+            opened.process.kill()
+
+
 def test_crash_without_its_elf_says_what_to_do(session: Session) -> None:
     build = "ab" * 20
     session.device.sendall(

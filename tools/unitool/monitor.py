@@ -181,7 +181,10 @@ class Monitor:
             return b""
         if not select.select([keys], [], [], timeout_s)[0]:
             return b""
-        return os.read(keys, 256)
+        try:
+            return os.read(keys, 256) or LEAVE
+        except OSError:
+            return LEAVE  # the terminal is gone, and who typed with it
 
     def _typed(self, port: Port, typed: bytes) -> bool:
         for key in (bytes([k]) for k in typed):
@@ -287,4 +290,5 @@ def _raw_terminal() -> Iterator[int | None]:
         tty.setraw(keys)
         yield keys
     finally:
-        termios.tcsetattr(keys, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # a terminal that is gone
+            termios.tcsetattr(keys, termios.TCSADRAIN, before)
