@@ -3,60 +3,149 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("tools", "ota_server", "demo")
+# Not the house's own, which speak of what is unused.
+TESTS = tuple(
+    f"tests/{p.name}" for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name != "house"
+)
 # What encodes here is decoded by a device, and the other way round: tests stand in for devices.
 FORMATS = ROOT / "tools/unitool/formats"
-PLAIN = {"property", "cached_property", "classmethod", "staticmethod", "contextmanager", "cache"}
+# Modules that are found by their names, as each command is.
+BY_NAME = ROOT / "tools/unitool/commands"
+# Where modules are run from, by path or by name.
+RUNNERS = ("Makefile", "pyproject.toml", "tools/lint.py")
+# What nobody mentions, each with the reason.
+STAYS = {
+    "DELTAS": "a feature that docs/protocol.md numbers, and nobody offers yet",
+    "reloc_entries": "size.json has every field of its class",
+    "get_command": "click calls it",
+    "capture_signals": "uvicorn calls it",
+}
+
+Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
 
-def _trees() -> dict[Path, ast.Module]:
-    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
+@cache
+def _trees(*folders: str) -> dict[Path, ast.Module]:
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
     return {file: ast.parse(file.read_text()) for file in files}
 
 
-TREES = _trees()
-OUR_CLASSES = {n.name for t in TREES.values() for n in ast.walk(t) if isinstance(n, ast.ClassDef)}
+def _words(tree: ast.AST) -> Counter[str]:
+    """Count the names that are read here, also inside annotations that are strings."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found[node.id if isinstance(node, ast.Name) else node.attr] += 1
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"[\w\[\], .|]+", str(node.value)):
+            found.update(re.findall(r"\b[A-Z]\w+", str(node.value)))
+    return found
 
 
-def _used() -> set[str]:
-    """Every name that product code mentions, and the scripts of pyproject.toml."""
-    nodes = [n for t in TREES.values() for n in ast.walk(t)]
-    names = {n.id for n in nodes if isinstance(n, ast.Name)}
-    names |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+@cache
+def _used(*folders: str) -> Counter[str]:
+    """Every name that this code reads, and the scripts of pyproject.toml."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    return names | {target.partition(":")[2] for target in scripts.values()}
+    found = Counter(target.partition(":")[2] for target in scripts.values())
+    for tree in _trees(*folders).values():
+        found += _words(tree)
+    return found
 
 
-def _is_called_from_outside(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _is_called_from_outside(node: Node) -> bool:
     """Whether a decorator hands it to somebody, as click's and SQLAlchemy's do."""
-    return any(ast.unparse(d).rpartition(".")[2] not in PLAIN for d in function.decorator_list)
+    plain = {"property", "cached_property", "classmethod", "staticmethod", "contextmanager"}
+    plain |= {"cache", "dataclass"}
+    return any(
+        ast.unparse(d).partition("(")[0].rpartition(".")[2] not in plain
+        for d in getattr(node, "decorator_list", [])
+    )
 
 
-def _functions(node: ast.AST, inherited: bool = False) -> Iterator[ast.FunctionDef]:
-    """Functions and methods; not those of classes that override what a library calls."""
+def _names(node: Node) -> list[str]:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        named = [n for target in targets for n in ast.walk(target)]
+        return [n.id for n in named if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return [node.name]
+
+
+def _defined(node: ast.AST) -> Iterator[Node]:
+    """Functions, classes, constants and fields: of a module, of classes, inside functions."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.ClassDef):
-            bases = {ast.unparse(base).partition("[")[0] for base in child.bases}
-            foreign = bases - OUR_CLASSES - {"Protocol", "Exception", "Generic"}
-            yield from _functions(child, bool(foreign))
-        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            if not inherited and not child.name.startswith("__"):
-                yield child  # type: ignore[misc]
-            yield from _functions(child)
+        is_variable = isinstance(child, ast.Assign | ast.AnnAssign) and not isinstance(
+            node, ast.Module | ast.ClassDef
+        )
+        if isinstance(child, Node) and not is_variable:
+            yield child
+        yield from _defined(child)
 
 
-def test_product_calls_what_it_defines() -> None:
-    used = _used()
-    idle = [
-        f"{path.relative_to(ROOT)}:{f.lineno} {f.name}"
-        for path, tree in TREES.items()
-        if not path.is_relative_to(FORMATS)
-        for f in _functions(tree)
-        if f.name not in used and not _is_called_from_outside(f)
-    ]
+def _of_a_format(tree: ast.Module, path: Path) -> set[Node]:
+    """Numbers that a format gives to things, looked up by number, and its fields, whole records."""
+    return {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and path.is_relative_to(FORMATS)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign)
+        or (isinstance(line, ast.Assign) and any("Enum" in ast.unparse(b) for b in node.bases))
+    }
+
+
+def _idle() -> Iterator[tuple[str, str]]:
+    """Where something is defined that nobody else mentions, and its name."""
+    for path, tree in _trees(*FOLDERS).items():
+        used = _used(*FOLDERS)
+        if path.is_relative_to(FORMATS):
+            used = used + _used(*TESTS)
+        skipped = _of_a_format(tree, path)
+        for node in _defined(tree):
+            own = _words(node)  # of a function that calls itself
+            for name in _names(node):
+                is_kept = name.startswith("__") or _is_called_from_outside(node) or node in skipped
+                if used[name] <= own[name] and not is_kept:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno} {name}", name
+
+
+def test_product_uses_what_it_defines() -> None:
+    idle = [where for where, name in _idle() if name not in STAYS]
+    assert not idle, "\n".join(idle)
+
+
+def test_the_exceptions_are_needed() -> None:
+    assert STAYS.keys() == {name for _, name in _idle()} & STAYS.keys()
+
+
+def _imported() -> set[str]:
+    found: set[str] = set()
+    for tree in _trees(*FOLDERS).values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+                found.add(node.module or "")
+    return found
+
+
+def test_somebody_imports_each_module() -> None:
+    runners = "\n".join((ROOT / name).read_text() for name in RUNNERS)
+    imported = _imported()
+    idle = []
+    for path in _trees(*FOLDERS):
+        place = path.relative_to(ROOT).as_posix()
+        name = place.removeprefix("tools/").removesuffix(".py").replace("/", ".")
+        is_run = re.search(rf"\b({re.escape(place)}|{re.escape(name)})(?![\w.])", runners)
+        is_found = path.name in {"__init__.py", "__main__.py"} or path.is_relative_to(BY_NAME)
+        if name not in imported and not is_run and not is_found:
+            idle.append(place)
     assert not idle, "\n".join(idle)

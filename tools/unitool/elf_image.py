@@ -12,7 +12,7 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
-_ALLOC, _WRITE = 0x2, 0x1
+_ALLOC = 0x2
 _NOBITS = "SHT_NOBITS"
 
 
@@ -27,7 +27,6 @@ class Section:
     file_offset: int
     alignment: int
     in_file: bool  # has contents
-    writable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,5 +187,4 @@ def _section(name: str, header: Any, segments: Iterable[Any]) -> Section:
         file_offset=header["sh_offset"],
         alignment=max(header["sh_addralign"], 1),
         in_file=in_file,
-        writable=bool(header["sh_flags"] & _WRITE),
     )
