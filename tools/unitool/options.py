@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from unitool.errors import UsageError
+from unitool.formats.keyset import URL_BYTES_MAX
 
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _KEY = "unitool.app"
 # What firmware/net/http-parse takes: plain HTTP, a host of at most 63 characters.
 _URL = re.compile(r"http://[A-Za-z0-9.-]{1,63}(?::(\d{1,5}))?(?:/[!-\"$-~]*)?", re.ASCII)
-_URL_BYTES_MAX = 128
 
 FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
@@ -29,9 +29,9 @@ def device_url(_: click.Context, __: click.Parameter, value: str | None) -> str 
     """Refuse a server that devices could not reach; empty: none."""
     found = _URL.fullmatch(value or "")
     in_range = found is not None and 0 < int(found[1] or 80) < 1 << 16
-    if value and (not in_range or len(value) > _URL_BYTES_MAX):
+    if value and (not in_range or len(value) > URL_BYTES_MAX):
         raise UsageError(
-            f"{value!r} is not http://HOST:PORT, {_URL_BYTES_MAX} characters at most: devices read "
+            f"{value!r} is not http://HOST:PORT, {URL_BYTES_MAX} characters at most: devices read "
             "nothing else",
             "on this machine, for an emulated board: http://10.0.2.2:8080",
         )
