@@ -1,6 +1,6 @@
 """Nothing in the attic: what a C header declares, somebody calls.
 
-What apps are given (the headers of os, net, update, storage and hal) is called by the product, an
+What apps are given (the headers of os, net, update and hal) is called by the product, an
 app or a test. Everything else is called by the product: by another file, or, where tests need it by
 its name, by its own. Other functions are static, and of those the compiler says when one is unused.
 """
@@ -8,6 +8,8 @@ its name, by its own. Other functions are static, and of those the compiler says
 from __future__ import annotations
 
 import re
+import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +18,17 @@ import pytest
 from tests.house import c_code
 from tests.house.c_code import ROOT, Declaration
 
-FOR_APPS = {"os", "net", "update", "storage"}
+FOR_APPS = {"os", "net", "update"}
+# Words of the product's headers that nobody mentions, each with the reason.
+_FORMAT = "one of a format's list, which is whole"
+UNMENTIONED = {
+    "CBOR_SIMPLE": _FORMAT,
+    "CBOR_TAG": _FORMAT,
+    "MBEDTLS_PSA_P256M_DRIVER_ENABLED": "p256-m.c asks for it",
+    "MPU_CTRL": "protect.c reaches it from MPU_RBAR, in assembly",
+    "SLOT_REASON_LOCAL": _FORMAT,
+    "SLOT_REASON_SERVER": _FORMAT,
+}
 
 
 def is_for_apps(header: Path) -> bool:
@@ -82,3 +94,60 @@ def test_somebody_calls_it(declared: Declaration) -> None:
         return
     assert by_product, f"{declared} has no caller in the product"
     assert by_product - _definers(declared.name) or by_tests, f"{declared} should be static"
+
+
+_SOURCES = {".c", ".h", ".cpp", ".S", ".ld"}
+
+
+@cache
+def _code() -> tuple[Path, ...]:
+    return tuple(p for p in c_code.tracked(*c_code.PRODUCT, "tests") if p.suffix in _SOURCES)
+
+
+def _headers() -> list[Path]:
+    return [h for h in c_code.product(".h") if "port" not in h.parts]  # third-party sources' own
+
+
+def test_somebody_includes_each_header() -> None:
+    include = re.compile(r"#\s*include\s*[\"<]([^\">]+)")
+    included = {name for path in _code() for name in include.findall(path.read_text())}
+    idle = [
+        str(h.relative_to(ROOT))
+        for h in _headers()
+        if not any(h.as_posix().endswith("/" + name) for name in included)
+    ]
+    assert not idle, "\n".join(idle)
+
+
+def test_a_board_uses_each_driver() -> None:
+    boards = [tomllib.loads(p.read_text()) for p in c_code.tracked("boards/*/board.toml")]
+    used = {driver for board in boards for driver in board["board"]["drivers"]}
+    there = c_code.tracked("hal/drivers")
+    idle = [
+        str(p.relative_to(ROOT))
+        for p in there
+        if p.relative_to(ROOT / "hal/drivers").with_suffix("").as_posix() not in used
+    ]
+    assert there and not idle, "\n".join(idle)
+
+
+def _unmentioned() -> dict[str, Path]:
+    """Macros and enum constants of headers that stand nowhere but where they are defined."""
+    mentioned: Counter[str] = Counter()
+    for path in _code():
+        mentioned.update(re.findall(r"[A-Za-z_]\w*", c_code.without_comments(path)))
+    found = {}
+    for header in _headers():
+        text = c_code.without_comments(header)
+        names = re.findall(r"^\s*#\s*define\s+(\w+)", text, re.MULTILINE)
+        for body in re.findall(r"\benum\b[^{;()]*\{([^}]*)\}", text):
+            names += re.findall(r"(?:^|,)\s*([A-Za-z_]\w*)\s*(?==|,|$)", body)
+        found.update({name: header for name in names if mentioned[name] < 2})
+    return found
+
+
+def test_somebody_mentions_each_constant() -> None:
+    found = _unmentioned()
+    idle = [f"{h.relative_to(ROOT)}: {n}" for n, h in found.items() if n not in UNMENTIONED]
+    assert not idle, "\n".join(idle)
+    assert UNMENTIONED.keys() <= found.keys()
