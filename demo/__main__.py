@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-from unitool import boards, crash, output, paths
+from unitool import crash, output, paths
 from unitool.errors import UnitoolError
 
-from demo import measure
+from demo import chosen, measure
 from demo.scenario import Release, Scenario
 
 PARAMS = {"poll_s": 2, "retry_s": 1, "confirm_within_s": 30, "reverted_pause_s": 0}
@@ -126,16 +125,13 @@ class Story:
 
 
 def main() -> int:
-    """Run the story on each board of $BOARDS."""
-    names = os.environ.get("BOARDS", "").split() or [
-        board.name for board in boards.all_boards() if board.emulator
-    ]
+    """Run the story on one board of each family, or on those that $BOARDS names."""
     start = time.monotonic()
     stories = []
-    for name in names:
-        folder = paths.checkout() / "build/demo" / name
-        story = Story(scenario=Scenario.fresh(name, folder, params=PARAMS))
-        click.secho(f"\n{name}: {story.scenario.board.summary}", bold=True)
+    for board in chosen.shown():
+        folder = paths.checkout() / "build/demo" / board.name
+        story = Story(scenario=Scenario.fresh(board.name, folder, params=PARAMS))
+        click.secho(f"\n{board.name}: {board.summary}", bold=True)
         with _explained(folder):
             story.tell()
         stories.append(story)

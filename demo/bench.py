@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import click
 from tqdm import tqdm
-from unitool import boards, build, output, paths
+from unitool import build, output, paths
 from unitool.boards import Board
 from unitool.build import Built
 
-from demo import measure
+from demo import chosen, measure
 from demo.scenario import Scenario
 
 APPS = paths.checkout() / "firmware/apps"
@@ -22,20 +21,18 @@ OUT = paths.checkout() / "build/bench.json"
 
 
 def main() -> int:
-    """Measure each board of $BOARDS."""
-    names = os.environ.get("BOARDS", "").split() or [
-        board.name for board in boards.all_boards() if board.emulator
-    ]
+    """Measure every emulated board, or those that $BOARDS names."""
+    found = chosen.emulated()
     figures: dict[str, float] = {}
     steps = [sizes, hello_start, webdemo_start_and_request, update_bytes]
-    with tqdm(total=len(names) * len(steps), disable=not output.is_terminal()) as bar:
-        for name in names:
-            folder = paths.checkout() / "build/bench" / name
+    with tqdm(total=len(found) * len(steps), disable=not output.is_terminal()) as bar:
+        for board in found:
+            folder = paths.checkout() / "build/bench" / board.name
             for step in steps:
-                bar.set_description(f"{name} {step.__name__.replace('_', ' ')}")
+                bar.set_description(f"{board.name} {step.__name__.replace('_', ' ')}")
                 figures |= {
-                    f"{subject}.{name}.{what}": value
-                    for (subject, what), value in step(boards.load(name), folder).items()
+                    f"{subject}.{board.name}.{what}": value
+                    for (subject, what), value in step(board, folder).items()
                 }
                 bar.update()
     OUT.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// board.toml's layout as the struct that firmware uses.
+// The board's name, and board.toml's layout as the struct that firmware uses.
 #include "layout.h"
 #include "hal/board.h"
 
 #define AREA(name) {LAYOUT_##name##_OFFSET, LAYOUT_##name##_SIZE}
 
+const char board_name[] = LAYOUT_BOARD_NAME;
 const struct hal_layout board_layout = {
     .flash = &board_flash,
     .identity = AREA(IDENTITY),

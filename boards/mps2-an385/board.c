@@ -12,7 +12,6 @@ enum { BAUD = 115200 };
 
 static const struct hal_flash_region regions[] = LAYOUT_FLASH_REGIONS;
 
-const char board_name[] = "mps2-an385";
 const struct hal_uart board_uart = {.base = MPS2_UART0, .clk_hz = LAYOUT_CLK_HZ};
 const struct hal_wdt board_wdt = {.base = MPS2_WATCHDOG, .clk_hz = LAYOUT_CLK_HZ};
 const struct hal_flash board_flash = {

@@ -16,7 +16,6 @@ enum {
 
 static const struct hal_flash_region regions[] = LAYOUT_FLASH_REGIONS;
 
-const char board_name[] = "virt-rv32";
 const struct hal_uart board_uart = {.base = VIRT_UART0, .clk_hz = VIRT_UART_CLOCK_HZ};
 const struct hal_wdt board_wdt = {.config = WDT_CONFIG, .memory = VIRT_PCI_MEMORY};
 const struct hal_rng board_rng = {.base = VIRT_VIRTIO_RNG};

@@ -76,6 +76,16 @@ BAD = {
     "retained_small": ("retained = 0x400", "retained = 0x200", "memory.ram.retained: 0x200"),
     "retained_odd": ("retained = 0x400", "retained = 0x401", "memory.ram.retained: 0x401"),
     "ram_on_boot": ("base = 0x2000_0000", "base = 0x0000_8000", "memory.ram.base: RAM overlaps"),
+    "devices_odd": (
+        "[flash]",
+        "[memory.devices]\nbase = 0xA000_1000\nsize = 0x2000\n[flash]",
+        "memory.devices.size: 0x2000 is no power of two that divides the base",
+    ),
+    "devices_key": (
+        "[flash]",
+        "[memory.devices]\nbase = 0xA000_0000\nsize = 0x2000\nirq = 1\n[flash]",
+        "memory.devices.irq: unknown key",
+    ),
     "address_space": ("base = 0x2000_0000", "base = 0xFFFF_0000", "memory.ram.size"),
 }
 

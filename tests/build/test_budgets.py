@@ -3,30 +3,27 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
 import pytest
 from unitool import boards, build, paths
 
+from demo import chosen
+
 _BUDGETS = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
-_CHOSEN = os.environ.get("BOARDS", "").split()
-_CASES = [
-    (board, image)
-    for board, images in _BUDGETS.items()
-    for image in images
-    if not _CHOSEN or board in _CHOSEN
-]
+_CASES = [(board.name, image) for board in chosen.every() for image in _BUDGETS.get(board.name, ())]
 
 
 @pytest.mark.parametrize(("name", "image"), _CASES)
 def test_image_keeps_to_its_budget(name: str, image: str, tmp_path: Path) -> None:
     board = boards.load(name)
     if image == "boot":
-        built = build.build_boot(board, out=tmp_path)
+        built = build.build_boot(board, out=tmp_path, werror=True)
     else:
-        built = build.build(paths.checkout() / "firmware/apps" / image, board, out=tmp_path)
+        built = build.build(
+            paths.checkout() / "firmware/apps" / image, board, out=tmp_path, werror=True
+        )
     budget = _BUDGETS[name][image]
     sizes = built.sizes
     taken = {"flash": sizes.flash_B, "ram": sizes.ram_B, "stack": sizes.stack_used_B}
@@ -36,5 +33,5 @@ def test_image_keeps_to_its_budget(name: str, image: str, tmp_path: Path) -> Non
 
 def test_every_image_has_a_budget() -> None:
     images = {p.parent.name for p in (paths.checkout() / "firmware/apps").glob("*/app.toml")}
-    for name in (b.name for b in boards.all_boards() if b.emulator):
-        assert set(_BUDGETS[name]) == images | {"boot"}
+    for board in boards.all_boards():
+        assert set(_BUDGETS[board.name]) == images | {"boot"}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,20 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fleet import Backend, Unit, UnitMaker, Version, Versions
-from unitool import boards
 from unitool.boards import Board
 
+from tests.emulated_boards import board, pytest_generate_tests
 from tests.ota_server.server_process import ServerProcess
 
-_CHOSEN = os.environ.get("BOARDS", "").replace(",", " ").split()
-_BOARDS = [b for b in boards.all_boards() if b.emulator and (not _CHOSEN or b.name in _CHOSEN)]
-
-
-@pytest.fixture(params=_BOARDS, ids=lambda board: board.name)
-def board(request: pytest.FixtureRequest) -> Board:
-    """Return each board that can be emulated; the variable BOARDS limits them."""
-    chosen: Board = request.param
-    return chosen
+__all__ = ["board", "pytest_generate_tests"]
 
 
 @pytest.fixture(scope="session")

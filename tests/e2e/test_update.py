@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fleet import CRASH, Backend, Unit, UnitMaker, Versions
 from unitool.boards import Board
 
@@ -14,6 +15,7 @@ def update(backend: Backend, unit: Unit, versions: Versions, version: str) -> No
     assert unit.wait_version(version)["boot"]["reason"] == "update"
 
 
+@pytest.mark.every_board
 def test_updates_and_comes_back_from_a_crashing_version(
     board: Board, unit: UnitMaker, backend: Backend, versions: Versions
 ) -> None:

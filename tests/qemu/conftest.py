@@ -3,31 +3,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from unitool import apps, boards, development, keys
+from unitool import apps, development, keys
 from unitool.boards import Board
 from unitool.development import Wishes
 from unitool.emulator import Emulator
 from unitool.keys import KeyFolder
 from unitool.provisioning import Options
 
+from tests.emulated_boards import board, pytest_generate_tests
+
+__all__ = ["board", "pytest_generate_tests"]
+
 ROOT = Path(__file__).resolve().parents[2]
-_CHOSEN = os.environ.get("BOARDS", "").replace(",", " ").split()
-_BOARDS = [b for b in boards.all_boards() if b.emulator and (not _CHOSEN or b.name in _CHOSEN)]
 
 Device = Callable[..., Emulator]
-
-
-@pytest.fixture(params=_BOARDS, ids=lambda board: board.name)
-def board(request: pytest.FixtureRequest) -> Board:
-    """Return each board that can be emulated; the variable BOARDS limits them."""
-    chosen: Board = request.param
-    return chosen
 
 
 @pytest.fixture(scope="session")

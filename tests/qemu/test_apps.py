@@ -13,6 +13,7 @@ from unitool.emulator import Emulator
 
 from tests.qemu.net_tools import get
 
+pytestmark = pytest.mark.every_board
 Device = Callable[..., Emulator]
 
 ROOT = Path(__file__).resolve().parents[2]

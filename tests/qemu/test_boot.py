@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bootloader on both boards: the other slot when one is spoiled, keysets newer than its own."""
+"""The bootloader: the other slot when one is spoiled, keysets newer than its own."""
 
 from __future__ import annotations
 

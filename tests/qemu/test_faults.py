@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from unitool import crash
+from unitool.boards import BODY_OFFSET
 from unitool.emulator import Emulator
 from unitool.formats import retained
 from unitool.formats.reasons import NotFoundError
@@ -18,7 +19,8 @@ from unitool.formats.retained import FaultKind, ResetReason
 Device = Callable[..., Emulator]
 APP = "tests/apps/faults"
 
-# Key of tests/apps/faults: what the report says, in words, and the function that it names.
+# Key of tests/apps/faults: what the report says, in words, and the function that it names. {code}
+# is the second word of the image, {below} the last one below RAM.
 FAULTS = {
     "w": (r"forbidden (write at|access to) 00000004", "act"),
     "r": (r"forbidden (read at|access to) 00000008", "act"),
@@ -26,10 +28,10 @@ FAULTS = {
     "s": (r"jump to .*where no code may run", None),
     "d": (r"jump to .*where no code may run", None),
     "o": (r"stack overflow|forbidden write at 7fff....", None),
-    "k": (r"forbidden (write at|access to) 20200204|forbidden access to 21400204", "act"),
+    "k": (r"forbidden (write at|access to) {code:08x}", "act"),
     "x": (r"jump to .*where no code may run", None),
     "y": (r"jump to .*where no code may run", None),
-    "b": (r"forbidden (write at 7ffffffc|access to 1ffffffc)", "act"),
+    "b": (r"forbidden (write at|access to) {below:08x}", "act"),
     "a": (r"assert", "act"),
     "p": (r"by request", "act"),
 }
@@ -43,6 +45,7 @@ def provoke(board: Emulator, key: str, reason: int = ResetReason.PANIC) -> str:
     return line
 
 
+@pytest.mark.every_board
 @pytest.mark.parametrize("key", FAULTS)
 def test_fault_is_reported_by_the_next_start(device: Device, builds: Path, key: str) -> None:
     what, where = FAULTS[key]
@@ -51,7 +54,9 @@ def test_fault_is_reported_by_the_next_start(device: Device, builds: Path, key: 
         line = provoke(board, key)
         found = crash.parse_line(line)
         assert found is not None, line
-        assert re.fullmatch(what, found.words), found
+        code = board.board.slot_address(0) + BODY_OFFSET + 4
+        wanted = what.format(code=code, below=board.board.memory.ram.base - 4)
+        assert re.fullmatch(wanted, found.words), found
         assert found.slot_base == board.board.slot_address(0)
         if where is not None:
             elf = crash.find_elf(found.build_id, [builds / board.board.name])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from unitool.emulator import Emulator
 
+pytestmark = pytest.mark.every_board
 Device = Callable[..., Emulator]
 APP = "tests/apps/flash"
 

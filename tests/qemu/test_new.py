@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-from unitool import boards
+from unitool.boards import Board
 
 UNITOOL = str(Path(sys.executable).parent / "unitool")
-BOARDS = os.environ.get("BOARDS", "").split() or [b.name for b in boards.all_boards() if b.emulator]
 
 
 def _new(tmp_path: Path, board: str) -> Path:
@@ -21,14 +19,13 @@ def _new(tmp_path: Path, board: str) -> Path:
     return tmp_path / "thermostat"
 
 
-@pytest.mark.parametrize("board", BOARDS)
-def test_new_app_builds_and_runs_outside_the_checkout(tmp_path: Path, board: str) -> None:
-    app = _new(tmp_path, board)
-    words = [UNITOOL, "run", "-b", board, "--expect", "alive for 1 s", "--timeout", "30"]
+def test_new_app_builds_and_runs_outside_the_checkout(tmp_path: Path, board: Board) -> None:
+    app = _new(tmp_path, board.name)
+    words = [UNITOOL, "run", "-b", board.name, "--expect", "alive for 1 s", "--timeout", "30"]
     done = subprocess.run(words, cwd=app, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "console: alive for 1 s" in done.stdout
-    assert (app / "build" / board / "thermostat.signed.bin").is_file()
+    assert (app / "build" / board.name / "thermostat.signed.bin").is_file()
     missing = subprocess.run(
         [*words[:5], "never said", "--timeout", "1", "--no-build"],
         cwd=app,
@@ -40,11 +37,13 @@ def test_new_app_builds_and_runs_outside_the_checkout(tmp_path: Path, board: str
     assert "did not print 'never said'" in missing.stderr
 
 
-@pytest.mark.parametrize("board", BOARDS)
-def test_debugger_stops_at_main(tmp_path: Path, board: str) -> None:
-    app = _new(tmp_path, board)
+def test_debugger_stops_at_main(tmp_path: Path, board: Board) -> None:
+    app = _new(tmp_path, board.name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     run = subprocess.Popen(
-        [UNITOOL, "run", "-b", board, "--gdb", "--gdb-port", "0"],
+        [UNITOOL, "run", "-b", board.name, "--gdb", "--gdb-port", str(port)],
         cwd=app,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -60,7 +59,7 @@ def test_debugger_stops_at_main(tmp_path: Path, board: str) -> None:
             line = run.stdout.readline()
             assert line, "run ended without waiting for a debugger"
         target = line.split("'")[1]
-        elf = app / "build" / board / "thermostat.elf"
+        elf = app / "build" / board.name / "thermostat.elf"
         debugger = subprocess.run(
             ["gdb-multiarch", "-batch", "-ex", target, "-ex", "hbreak main", "-ex", "continue",
              "-ex", "bt 1", "-ex", "kill", str(elf)],

@@ -29,6 +29,7 @@ class Memory:
     boot: Region
     ram: Region  # without `retained`
     retained: Region  # the end of RAM; survives reset
+    devices: Region  # those outside the range that the core itself knows; empty where none are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

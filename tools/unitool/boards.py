@@ -132,12 +132,26 @@ def _memory(table: Table) -> Memory:
         ram_table.fail("base", "RAM overlaps memory.boot")
     boot_table.finish("base, size")
     ram_table.finish("base, size, retained")
-    table.finish("boot, ram")
+    devices = _devices(table)
+    table.finish("boot, ram, devices")
     return Memory(
         boot=boot,
         ram=Region(base=ram.base, size=ram.size - kept),
         retained=Region(base=ram.end - kept, size=kept),
+        devices=devices,
     )
+
+
+def _devices(memory: Table) -> Region:
+    """Devices where the core expects none: protection must open a window for them."""
+    if not memory.has("devices"):
+        return Region(base=0, size=0)
+    table = memory.table("devices")
+    devices = _region(table)
+    if devices.size & (devices.size - 1) or devices.base % devices.size:
+        table.fail("size", f"{devices.size:#x} is no power of two that divides the base")
+    table.finish("base, size")
+    return devices
 
 
 def _flash(table: Table) -> Flash:

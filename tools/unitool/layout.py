@@ -56,6 +56,8 @@ def layout_h(board: Board) -> str:
         "RETAINED_SIZE": memory.retained.size,
         "BOOT_BASE": memory.boot.base,
         "BOOT_SIZE": memory.boot.size,
+        "DEVICES_BASE": memory.devices.base,
+        "DEVICES_SIZE": memory.devices.size,
         "CLK_HZ": board.clk_hz,
         "IRQS": board.irqs,
         "BODY_OFFSET": BODY_OFFSET,
@@ -68,6 +70,7 @@ def layout_h(board: Board) -> str:
     return (
         f"{_C_HEAD}// Layout of board {board.name}: addresses and bytes; offsets count from the "
         f"flash's base.\n#pragma once\n\nenum {{\n{lines}\n}};\n\n"
+        f'#define LAYOUT_BOARD_NAME "{board.name}"\n'
         f"// Initialiser of struct hal_flash_region[].\n"
         f"#define LAYOUT_FLASH_REGIONS {{{regions}}}\n"
     )

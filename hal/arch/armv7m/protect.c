@@ -43,8 +43,8 @@ static const uint32_t regions[16] = {
     NO_EXECUTE | FLASH | SIZE_OF(NULL_PAGE_BYTES),
     (uintptr_t)hal_ramtext_start + (VALID | 6),
     (uintptr_t)hal_ramtext_rasr,
-    VALID | 7,
-    0,
+    LAYOUT_DEVICES_BASE | VALID | 7, // devices outside the peripherals' range
+    LAYOUT_DEVICES_SIZE > 0 ? NO_EXECUTE | READ_WRITE | DEVICE | SIZE_OF(LAYOUT_DEVICES_SIZE) : 0,
 };
 
 // Four pairs per burst by the register aliases.

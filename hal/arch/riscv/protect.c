@@ -27,6 +27,7 @@ enum {
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 
 _Static_assert(LAYOUT_FLASH_BASE < LAYOUT_RAM_BASE, "the entries below go upwards");
+_Static_assert(LAYOUT_DEVICES_SIZE == 0, "all devices lie below RAM, where they are in reach");
 
 void hal_protect(void) {
     // What lies behind the image in its slot may be anybody's.

@@ -5,7 +5,7 @@
 
 C_BEGIN
 
-// Its folder under boards/. boards/<name>/board.c defines it.
+// Its folder under boards/ (hal/layout.c).
 extern const char board_name[];
 
 C_END
