@@ -20,10 +20,12 @@ Device = Callable[..., Emulator]
 APP = "tests/apps/faults"
 
 # Key of tests/apps/faults: what the report says, in words, and the function that it names. {code}
-# is the second word of the image, {below} the last one below RAM.
+# is the second word of the image, {below} the last one below RAM, {high} 16 bytes below the
+# end of the address space.
 FAULTS = {
     "w": (r"forbidden (write at|access to) 00000004", "act"),
     "r": (r"forbidden (read at|access to) 00000008", "act"),
+    "u": (r"forbidden (read at|access to) {high}", "act"),
     "c": (r"jump to .*where no code may run", None),
     "s": (r"jump to .*where no code may run", None),
     "d": (r"jump to .*where no code may run", None),
@@ -55,7 +57,8 @@ def test_fault_is_reported_by_the_next_start(device: Device, builds: Path, key: 
         found = crash.parse_line(line)
         assert found is not None, line
         code = board.board.slot_address(0) + BODY_OFFSET + 4
-        wanted = what.format(code=code, below=board.board.memory.ram.base - 4)
+        high = f"{(1 << 8 * board.board.word_bytes) - 16:x}"
+        wanted = what.format(code=code, below=board.board.memory.ram.base - 4, high=high)
         assert re.fullmatch(wanted, found.words), found
         assert found.slot_base == board.board.slot_address(0)
         if where is not None:

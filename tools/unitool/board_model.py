@@ -126,6 +126,11 @@ class Board:
     emulator: Emulator | None
 
     @property
+    def word_bytes(self) -> int:
+        """Size of a register and of a pointer."""
+        return 8 if self.cpu.startswith("rv64") else 4
+
+    @property
     def slots(self) -> tuple[Area, Area]:
         """Slots A and B."""
         return self.layout["slot_a"], self.layout["slot_b"]

@@ -35,7 +35,7 @@ BOOT = "boot"
 _STAMP = "build.json"
 _LINK_MODULES = ("linking", "lto", "relocation_proof", "elf_image", "sizes", "stack")
 # Style allows 512 for a function as written; inlining adds what its callees need.
-_FRAME_BYTES_MAX = 640
+_FRAME_WORDS_MAX = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def build_boot(board: Board, *, out: Path | None = None, werror: bool = False) -
         werror=werror,
         hardware_access=False,
     )
-    stack = found[BOOT].stack or apps.STACK_MAIN_DEFAULT
+    stack = (found[BOOT].stack or apps.STACK_MAIN_DEFAULT) * board.word_bytes // 4
     built = _make(image, None, stack, {}, found)
     sizes.enforce_boot_stack(built.sizes)
     return built
@@ -169,7 +169,8 @@ def _link(image: Image, parts: tuple[Compile, ...], stack: int) -> dict[str, obj
         click.echo(error.text.rstrip(), err=True)
         raise toolchain.disk_full(f"link {job.name}", error.text) or error from None
     measured = sizes.measure(image.board, linked, stack)
-    for f in sizes.functions_with_large_frames(image.out, _FRAME_BYTES_MAX):
+    limit = _FRAME_WORDS_MAX * image.board.word_bytes
+    for f in sizes.functions_with_large_frames(image.out, limit):
         output.warn(f"{f.source}: {f.name} takes {f.frame_bytes} bytes of stack")
     facts = {"inputs": inputs, "build_id": linked.build_id.hex(), "sizes": measured.as_dict()}
     (image.out / "size.json").write_text(json.dumps(measured.as_dict(), indent=1) + "\n")

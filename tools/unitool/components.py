@@ -60,7 +60,7 @@ class Component:
     init: str | None
     sources: tuple[str, ...]  # patterns
     include: tuple[str, ...]  # folders that apps do not see
-    stack: int | None  # of the image's main stack; only for the bootloader
+    stack: int | None  # of the main stack, on 32 bits; only for the bootloader
     third_party: tuple[ThirdParty, ...]
     params: tuple[Param, ...]
 

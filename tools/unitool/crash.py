@@ -19,7 +19,7 @@ _LINE = re.compile(
 )
 _FIRST_SECTION = ".head"  # of hal/arch/*/image.ld; segments may start before it, with ELF headers
 # `fault STATUS STATUS EXCEPTION at ADDRESS`, as firmware/os/log/text/report.c prints it.
-_FAULT = re.compile(r"fault ([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+) at ([0-9a-f]{8})")
+_FAULT = re.compile(r"fault ([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+) at ([0-9a-f]{8,16})")
 _ARM_CFSR = {  # Armv7-M, B3.2.15; the first bit that is set
     4: "stack overflow",
     12: "stack overflow",

@@ -50,8 +50,29 @@ class Relocation:
     addend: int  # 0 where it stands in the place (ARM)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """What differs between 32 and 64 bits."""
+
+    symbol: str  # layout of a symbol
+    order: tuple[int, ...]  # of its name, value, size, info and section
+    word: str
+    kind_bits: int  # of a relocation's info; the rest is the symbol's index
+
+    def symbols(self, table: bytes) -> Iterator[tuple[int, ...]]:
+        """Return name, value, size, info and section of each."""
+        for fields in struct.iter_unpack(self.symbol, table):
+            yield tuple(fields[i] for i in self.order)
+
+
+_FORMS = {
+    32: _Form(symbol="<IIIBBH", order=(0, 1, 2, 3, 5), word="I", kind_bits=8),
+    64: _Form(symbol="<IBBHQQ", order=(0, 4, 5, 1, 3), word="Q", kind_bits=32),
+}
+
+
 class Elf:
-    """A little-endian ELF32 file, read once."""
+    """A little-endian ELF file, read once."""
 
     def __init__(self, path: Path) -> None:
         """Read the sections of `path`."""
@@ -63,6 +84,7 @@ class Elf:
             self.entry: int = elf["e_entry"]
             segments = [s.header for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"]
             headers = [(s.name, s.header) for s in elf.iter_sections()]
+            self._form = _FORMS[elf.elfclass]
         self._headers = headers
         self.sections = tuple(
             _section(name, h, segments) for name, h in headers if h["sh_flags"] & _ALLOC
@@ -119,9 +141,7 @@ class Elf:
                 kind=info & 15,
                 section=section,
             )
-            for at, value, size, info, _, section in struct.iter_unpack(
-                "<IIIBBH", self._data(table)
-            )
+            for at, value, size, info, section in self._form.symbols(self._data(table))
         )
 
     def find(self, name: str) -> int | None:
@@ -149,12 +169,13 @@ class Elf:
             target = self._headers[h["sh_info"]][1]
             if not target["sh_flags"] & _ALLOC or target["sh_type"] == _NOBITS:
                 continue
-            form = "<II" if h["sh_type"] == "SHT_REL" else "<IIi"
-            for address, info, *addend in struct.iter_unpack(form, self._data(h)):
+            word = self._form.word
+            layout = f"<{word}{word}" + (word.lower() if h["sh_type"] == "SHT_RELA" else "")
+            for address, info, *addend in struct.iter_unpack(layout, self._data(h)):
                 yield Relocation(
                     address=address,
-                    kind=info & 0xFF,
-                    symbol=info >> 8,
+                    kind=info & (1 << self._form.kind_bits) - 1,
+                    symbol=info >> self._form.kind_bits,
                     addend=addend[0] if addend else 0,
                 )
 

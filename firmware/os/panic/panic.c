@@ -26,11 +26,11 @@ static bool inside(uintptr_t at, const uint8_t *start, const uint8_t *end) {
 }
 
 static void copy_stack(struct crash_record *r) {
-    uintptr_t at = r->fault.sp & ~(uintptr_t)3;
+    uintptr_t at = r->fault.sp & ~(uintptr_t)(sizeof(uintptr_t) - 1);
     if (!inside(at, hal_stack_start, hal_stack_end)) {
         at = (uintptr_t)hal_stack_start; // after an overflow the deepest words are the tale
     }
-    for (uint32_t i = 0; i < CRASH_STACK_WORDS; i++, at += 4) {
+    for (uint32_t i = 0; i < CRASH_STACK_WORDS; i++, at += sizeof(uintptr_t)) {
         r->stack[i] = at < (uintptr_t)hal_stack_end ? *(const uint32_t *)at : 0;
     }
 }
@@ -54,7 +54,7 @@ _Noreturn void hal_fault(struct hal_fault *f) {
     r->magic = CRASH_MAGIC;
     r->size = sizeof(*r);
     r->version = CRASH_VERSION;
-    r->slot_base = (uintptr_t)hal_body_start - CRASH_BODY_OFFSET;
+    r->slot_base = (uint32_t)(uintptr_t)hal_body_start - CRASH_BODY_OFFSET;
     r->uptime_ms = os_now_ms();
     memcpy(r->build_id, hal_build_id, sizeof(r->build_id));
     copy_message(r);

@@ -6,13 +6,13 @@
 enum { MSTATUS_MIE = 8 };
 
 uint32_t hal_irq_lock(void) {
-    uint32_t state;
+    uintptr_t state;
     __asm__ volatile("csrrci %0, mstatus, 8" : "=r"(state)::"memory");
-    return state & MSTATUS_MIE;
+    return (uint32_t)state & MSTATUS_MIE;
 }
 
 void hal_irq_unlock(uint32_t state) {
-    CSR_SET(mstatus, state);
+    CSR_SET(mstatus, (uintptr_t)state);
 }
 
 _Noreturn void hal_jump(uintptr_t body, const struct handover *handover) {

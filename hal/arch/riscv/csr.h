@@ -5,7 +5,7 @@
 
 #define CSR_READ(name)                                                                             \
     ({                                                                                             \
-        uint32_t value_;                                                                           \
+        uintptr_t value_;                                                                          \
         __asm__ volatile("csrr %0, " #name : "=r"(value_));                                        \
         value_;                                                                                    \
     })

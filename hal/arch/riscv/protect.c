@@ -29,6 +29,16 @@ enum {
 _Static_assert(LAYOUT_FLASH_BASE < LAYOUT_RAM_BASE, "the entries below go upwards");
 _Static_assert(LAYOUT_DEVICES_SIZE == 0, "all devices lie below RAM, where they are in reach");
 
+// Entries 0 to 3 and 4 to 7 alike. With 64 bits one register holds all eight, and pmpcfg1 is none.
+static void configure_first_eight(uint32_t four) {
+    if (sizeof(uintptr_t) == 8) {
+        CSR_WRITE(pmpcfg0, (uintptr_t)((uint64_t)four << 32 | four));
+    } else {
+        CSR_WRITE(pmpcfg0, (uintptr_t)four);
+        CSR_WRITE(pmpcfg1, (uintptr_t)four);
+    }
+}
+
 void hal_protect(void) {
     // What lies behind the image in its slot may be anybody's.
     uintptr_t code_end = ((uintptr_t)hal_body_end + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
@@ -41,8 +51,7 @@ void hal_protect(void) {
     CSR_WRITE(pmpaddr5, (uintptr_t)hal_ramtext_start >> 2); // stack
     CSR_WRITE(pmpaddr6, (uintptr_t)hal_ramtext_end >> 2);
     CSR_WRITE(pmpaddr7, (LAYOUT_RAM_BASE + LAYOUT_RAM_SIZE + LAYOUT_RETAINED_SIZE) >> 2);
-    CSR_WRITE(pmpaddr8, ~0U);
-    CSR_WRITE(pmpcfg0, PACK(NONE, READ_WRITE, CODE, READ_WRITE));
-    CSR_WRITE(pmpcfg1, PACK(NONE, READ_WRITE, CODE, READ_WRITE));
+    CSR_WRITE(pmpaddr8, ~(uintptr_t)0);
+    configure_first_eight(PACK(NONE, READ_WRITE, CODE, READ_WRITE));
     CSR_WRITE(pmpcfg2, PACK(NOTHING, 0, 0, 0));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RISC-V, machine mode, 32 bits: from reset to hal_main, and where every trap enters.
+// RISC-V, machine mode: from reset to hal_main, and where every trap enters.
 
     .section .head, "ax"
     .option push
@@ -62,7 +62,8 @@ copy:
 
     .section .text.hal_trap_entry, "ax"
     .balign 4
-// mscratch points to struct hal_fault: regs[i] = x<i>, regs[0] = pc.
+// mscratch points to struct hal_fault: regs[i] = x<i>, regs[0] = pc. Of 64 bits it keeps the lower
+// half: all memory lies below 4 GiB.
 hal_trap_entry:
     csrrw sp, mscratch, sp
     sw x1, 4(sp)

@@ -9,7 +9,7 @@
 enum { MIE_TIMER_AND_EXTERNAL = 1 << 7 | 1 << 11 };
 
 static volatile uint32_t *reg(uint32_t offset) {
-    return (volatile uint32_t *)(VIRT_PLIC + offset);
+    return (volatile uint32_t *)((uintptr_t)VIRT_PLIC + offset);
 }
 
 void hal_irq_wake(uint32_t line) {

@@ -7,9 +7,10 @@
 C_BEGIN
 
 // What a fault leaves. `regs`: Arm r0..r12, sp, lr, pc, xPSR; RISC-V pc, x1..x31.
-// `status`: Arm CFSR, HFSR, MMFAR or BFAR, exception number; RISC-V mcause, mstatus, mtval, 0.
+// `status`: Arm CFSR, HFSR, MMFAR or BFAR, exception number; RV32 mcause, mstatus, mtval, 0; RV64
+// mcause, upper half of mtval, lower half, 0. Registers of 64 bits leave their lower half.
 enum { HAL_FAULT_REGS = 32, HAL_FAULT_STATUS = 4 };
-enum hal_fault_arch { HAL_ARCH_ARMV7M = 1, HAL_ARCH_RISCV32 = 2 };
+enum hal_fault_arch { HAL_ARCH_ARMV7M = 1, HAL_ARCH_RISCV32 = 2, HAL_ARCH_RISCV64 = 3 };
 enum hal_fault_kind {
     HAL_FAULT_CPU = 1,
     HAL_FAULT_PANIC = 2,

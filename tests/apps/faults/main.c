@@ -47,6 +47,9 @@ static void act(char key) {
     case 'r':
         LOG("%u", *(volatile uint32_t *)(uintptr_t)(zero + 8));
         break;
+    case 'u': // the last but three words of the address space
+        LOG("%u", *(volatile uint32_t *)((uintptr_t)zero - 16));
+        break;
     case 'c':
         ((function)(uintptr_t)(zero | ((uintptr_t)(function)probe & 1)))();
         break;

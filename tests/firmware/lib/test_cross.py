@@ -17,6 +17,7 @@ WARNINGS = (
 CORES = {
     "cortex-m3": "arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -mword-relocations",
     "rv32imac": "riscv64-unknown-elf-gcc -march=rv32imac -misa-spec=2.2 -mabi=ilp32",
+    "rv64imac": "riscv64-unknown-elf-gcc -march=rv64imac -misa-spec=2.2 -mabi=lp64",
 }
 
 

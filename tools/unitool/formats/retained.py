@@ -63,6 +63,7 @@ class Arch(IntEnum):
 
     ARMV7M = 1
     RISCV32 = 2
+    RISCV64 = 3
 
 
 def _head(magic: int, size: int) -> Struct:

@@ -25,7 +25,13 @@ static const struct crash_record *fresh_crash(void) {
 static void put_reason(const struct crash_record *r) {
     const struct hal_fault *f = &r->fault;
     if (f->kind == HAL_FAULT_CPU) {
-        log_part("fault %x %x %x at %08x", f->status[0], f->status[1], f->status[3], f->status[2]);
+        if (sizeof(uintptr_t) > sizeof(f->status[2]) && f->status[1] != 0) {
+            log_part("fault %x 0 %x at %x%08x", f->status[0], f->status[3], f->status[1],
+                     f->status[2]);
+        } else {
+            log_part("fault %x %x %x at %08x", f->status[0], f->status[1], f->status[3],
+                     f->status[2]);
+        }
     } else {
         log_part("%s", f->kind == HAL_FAULT_PANIC    ? r->message
                        : f->kind == HAL_FAULT_ASSERT ? "assert"
