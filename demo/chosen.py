@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 from unitool import boards
 from unitool.boards import Board
@@ -22,18 +21,7 @@ def emulated() -> tuple[Board, ...]:
 
 def shown() -> tuple[Board, ...]:
     """One emulated board of each family; all that $BOARDS names."""
-    return emulated() if _named() else one_of_each_family(emulated())
-
-
-def one_of_each_family(found: Iterable[Board]) -> tuple[Board, ...]:
-    """The first board of those that share the CPU's architecture and every driver.
-
-    What one of them proves about that code holds for the others.
-    """
-    families: dict[tuple[str, frozenset[str]], Board] = {}
-    for board in found:
-        families.setdefault((board.arch, frozenset(board.drivers)), board)
-    return tuple(families.values())
+    return emulated() if _named() else boards.one_of_each_family(emulated())
 
 
 def _named() -> list[str]:

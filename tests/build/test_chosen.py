@@ -17,7 +17,7 @@ def test_a_family_shares_architecture_and_drivers() -> None:
     twin = replace(one, name="twin", cpu="another", drivers=one.drivers[::-1])
     foreign = replace(one, name="foreign", arch="other")
     richer = replace(one, name="richer", drivers=(*one.drivers, "net/new"))
-    assert chosen.one_of_each_family([one, twin, foreign, richer]) == (one, foreign, richer)
+    assert boards.one_of_each_family([one, twin, foreign, richer]) == (one, foreign, richer)
 
 
 def test_named_boards_are_taken_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

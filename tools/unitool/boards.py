@@ -36,6 +36,7 @@ __all__ = [
     "Region",
     "all_boards",
     "load",
+    "one_of_each_family",
     "read",
 ]
 
@@ -53,6 +54,17 @@ def all_boards(extra_dirs: Iterable[Path] = ()) -> tuple[Board, ...]:
     """Return every board, by name. Of two with one name the later folder's counts."""
     found = _folders(extra_dirs)
     return tuple(read(found[name]) for name in sorted(found))
+
+
+def one_of_each_family(found: Iterable[Board]) -> tuple[Board, ...]:
+    """Return the first board of those that share the CPU's architecture and every driver.
+
+    What one of them proves about that code holds for the others.
+    """
+    families: dict[tuple[str, frozenset[str]], Board] = {}
+    for board in found:
+        families.setdefault((board.arch, frozenset(board.drivers)), board)
+    return tuple(families.values())
 
 
 def load(name: str, extra_dirs: Iterable[Path] = ()) -> Board:

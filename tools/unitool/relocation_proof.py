@@ -15,8 +15,8 @@ from unitool.formats import relocation
 from unitool.formats.relocation import Table
 
 _HINT = "unitool build -v shows the links; FORMAT.md section 3 says what a word may be"
-# Absolute: the word holds an address (or, for HI20, its upper 20 bits). All memory lies below 4 GiB,
-# so of an address of 64 bits only the lower word moves.
+# Absolute: the word holds an address (or, for HI20, its upper 20 bits). Of an address of 64 bits
+# only the lower word moves: all memory lies below 4 GiB.
 _ABSOLUTE = {"EM_ARM": {2: "ABS32", 38: "TARGET1"}, "EM_RISCV": {1: "32", 2: "64", 26: "HI20"}}
 # Relative to where the code stands: AUIPC, whose upper 20 bits count pages.
 _RELATIVE = {"EM_ARM": {}, "EM_RISCV": {18: "CALL", 19: "CALL_PLT", 23: "PCREL_HI20"}}

@@ -136,6 +136,7 @@ int main(void) {
     check("aligned data", aligned_data_works());
     check("thread-local storage", thread_local_works());
     check("heap", heap_works());
-    LOG("features ok, slot %c, body at %08x", "AB"[os_handover()->slot], (uint32_t)hal_body_start);
+    LOG("features ok, slot %c, body at %08x", "AB"[os_handover()->slot],
+        (uint32_t)(uintptr_t)hal_body_start);
     return 0;
 }

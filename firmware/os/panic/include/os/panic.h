@@ -34,9 +34,9 @@ struct crash_record {
     uint32_t uptime_ms;
     uint8_t build_id[20];
     char message[CRASH_MESSAGE_BYTES]; // zero-terminated; empty unless kind is HAL_FAULT_PANIC
-    uint32_t stack[CRASH_STACK_WORDS]; // machine words from sp upwards, lower halves of
-// 64 bits; zeros beyond the stack's end
-    uint32_t crc;                      // CRC-32 (IEEE) of the bytes before
+    // Machine words from sp upwards, the lower halves of 64 bits; zeros beyond the stack's end.
+    uint32_t stack[CRASH_STACK_WORDS];
+    uint32_t crc; // CRC-32 (IEEE) of the bytes before
 };
 
 // The record that the last crash left, or null: of an earlier start, of this image or another.
