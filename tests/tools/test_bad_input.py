@@ -252,6 +252,10 @@ BAD = [
     ("serve --listen nowhere", 2, "'nowhere' is not HOST:PORT", "0.0.0.0:8080"),
     ("serve --listen 127.0.0.1:99999", 2, "is not HOST:PORT", "0.0.0.0:8080"),
     ("serve --data sd --listen nowhere.invalid:80", 1, "nowhere.invalid:80: ", "--listen"),
+    ("emulate -b nope", 2, "no board is called 'nope'", "--boards-dir"),
+    (f"emulate -b {BOARD} --off", 1, f"no {BOARD} is on in", "unitool devices"),
+    (f"emulate -b {BOARD} --detach --off", 2, "exclude each other", "choose one"),
+    (f"emulate -b {BOARD} -f 0", 2, "0 is not in the range", "--help"),
     ("device list", 1, "no server has run in unitool-server", "unitool serve"),
     ("device list --server http://127.0.0.1:9", 1, "no unitool-server/operator.token", "--data"),
     ("device list --data wrong-token --server http://127.0.0.1:9", 1, "no server answers", "serve"),
@@ -282,7 +286,7 @@ def test_bad_input(
 
 def test_every_command_is_given_something_bad() -> None:
     tried = {words.split()[0] for words, *_ in BAD}
-    fine = {"boards", "doctor"}  # they take no more than a folder of boards, and switches
+    fine = {"boards", "devices", "doctor"}  # no more than a folder of boards, and switches
     assert set(cli.command.list_commands(None)) - fine == tried - {"nope"}  # type: ignore[arg-type]
 
 

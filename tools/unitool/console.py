@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from unitool import unix_sockets
 from unitool.errors import EmulatorError
 from unitool.state import CONSOLE
 
@@ -90,34 +89,12 @@ class Console:
 
 def connect(state: Path) -> socket.socket:
     """Connect to the console of the board that runs in `state`. OSError if none does."""
-    with _short_path(state) as path:
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.connect(path)
-        except OSError:
-            connection.close()
-            raise
-    return connection
+    return unix_sockets.connect(state, CONSOLE)
 
 
 def listen(state: Path) -> socket.socket:
     """Offer a console at state/console.sock, in place of a dead one."""
-    (state / CONSOLE).unlink(missing_ok=True)
-    with _short_path(state) as path:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(path)
-    listener.listen()
-    return listener
-
-
-@contextmanager
-def _short_path(state: Path) -> Iterator[str]:
-    """Yield the socket's path in a form that fits the 108 bytes that Unix sockets allow."""
-    descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{CONSOLE}"
-    finally:
-        os.close(descriptor)
+    return unix_sockets.listen(state, CONSOLE)
 
 
 class Clients:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,13 +23,14 @@ from unitool.console import Clients, Console
 from unitool.errors import EmulatorError
 from unitool.formats.retained import ResetReason
 from unitool.qmp import Qmp
-from unitool.state import CONSOLE, QEMU_LOG, State, emulator_of
+from unitool.state import CONSOLE, GDB, QEMU_LOG, QMP, QTEST, State, emulator_of
 
 _START_S = 20.0
 _STOP_S = 5.0
 _PORT_ATTEMPTS = 3
 _STORM_RESETS, _STORM_S = 200, 4.0  # a guest that resets so often does nothing else
 _PORT_TAKEN = "host forwarding rule"
+_NEVER_RAN = "prelaunch"  # QEMU's run state of a CPU that is held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,16 @@ class Debug:
 
     port: int = 0  # 0: one that is free
     wait: bool = False  # the CPU starts only when a debugger says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Sockets for a debug probe, in the state folder.
+
+    A CPU that has no code, or locked up, is then held as in reset, so that it can be flashed.
+    """
+
+    notice: Callable[[str], None] = output.detail  # told of that, and of resets
 
 
 class Emulator:
@@ -49,7 +60,7 @@ class Emulator:
         state: Path,
         *,
         forward: Iterable[int] = (80,),
-        debug: Debug | None = None,
+        debug: Debug | Probe | None = None,
         extra: Iterable[str] = (),
     ) -> None:
         """`forward`: TCP ports of the guest to reach on 127.0.0.1. `extra`: more QEMU arguments."""
@@ -59,8 +70,11 @@ class Emulator:
         self.console = Console(self._type)
         self.console.watch(self._failure)
         self.resets = 0
-        self.gdb_port = (debug.port or _free_port()) if debug else None
-        self._wait = debug is not None and debug.wait
+        stub = debug if isinstance(debug, Debug) else None
+        self.gdb_port = (stub.port or _free_port()) if stub else None
+        self._wait = stub is not None and stub.wait
+        self._probe = debug if isinstance(debug, Probe) else None
+        self._held = False
         self._extra = tuple(extra)
         self._ports = {guest: _free_port() for guest in forward}
         self._emulator = emulator_of(board)
@@ -80,7 +94,11 @@ class Emulator:
         """Start it cold. EmulatorError if it runs already, here or elsewhere, or cannot start."""
         if self._thread is not None:
             raise EmulatorError(f"the {self.board.name} is already on", "switch it off first")
-        self._check_boot()
+        self._held = self._probe is not None and not self._has_boot()
+        if self._held:
+            self.state.blank_boot()
+        else:
+            self._check_boot()
         for attempt in range(_PORT_ATTEMPTS):
             self._died = None
             self._stopping = False
@@ -89,8 +107,10 @@ class Emulator:
             self._thread.start()
             self._started.wait(_START_S)
             if self._died is None:
-                with contextlib.suppress(EmulatorError):
+                try:
                     self.qmp("query-status")  # answered once all of QEMU, the debug stub too, is up
+                except EmulatorError:
+                    self._thread.join(_STOP_S)  # it ends, and says why
             if self._died is None:
                 return
             self._join()
@@ -107,6 +127,14 @@ class Emulator:
         """Cut the power: kill QEMU where it stands."""
         self._stop(signal.SIGKILL)
 
+    def reset(self) -> None:
+        """Press the reset button. A CPU that was held starts."""
+        held = self.qmp("query-status")["status"] == _NEVER_RAN
+        self._held = False
+        self.qmp("system_reset")
+        if held and not self._emulator.relaunch_on_reset:
+            self.qmp("cont")
+
     def port(self, guest: int) -> int:
         """Return the port on 127.0.0.1 behind which the guest's TCP port `guest` is."""
         if guest not in self._ports:
@@ -119,6 +147,11 @@ class Emulator:
     def ports(self) -> dict[int, int]:
         """Every forwarded port: guest's to host's."""
         return dict(self._ports)
+
+    @property
+    def held(self) -> bool:
+        """Whether the CPU was given nothing to run since it was switched on or locked up."""
+        return self._held
 
     @property
     def running(self) -> bool:
@@ -153,8 +186,11 @@ class Emulator:
 
     # -- the rest runs in the supervising thread, except where said
 
+    def _has_boot(self) -> bool:
+        return bool(self.state.read_boot().strip(b"\xff\0"))
+
     def _check_boot(self) -> None:
-        if not self.state.read_boot().strip(b"\xff\0"):
+        if not self._has_boot():
             raise EmulatorError(
                 f"the {self.board.name} in {self.state.folder} has no bootloader",
                 "unitool run builds and flashes everything",
@@ -204,9 +240,10 @@ class Emulator:
                 self.state.empty_ram()
                 first = True
                 with Clients(listener, self._type) as clients:
-                    while self._run_once(lock, clients, wait=self._wait and first):
+                    while self._run_once(lock, clients, wait=self._held or (self._wait and first)):
                         first = False
-                (self.state.folder / CONSOLE).unlink(missing_ok=True)
+                for name in (CONSOLE, GDB, QMP, QTEST):
+                    (self.state.folder / name).unlink(missing_ok=True)
         except EmulatorError as error:
             self._died = error
         except OSError as error:
@@ -247,8 +284,14 @@ class Emulator:
         if self._emulator.relaunch_on_reset:
             command.append("-no-reboot")
         if self.gdb_port is not None:
-            command += ["-gdb", f"tcp:127.0.0.1:{self.gdb_port}", *(["-S"] if wait else [])]
-        command += self._extra
+            command += ["-gdb", f"tcp:127.0.0.1:{self.gdb_port}"]
+        if (
+            self._probe
+        ):  # a qtest socket that nobody reads logs to standard error unless told not to
+            for option, name in (("-gdb", GDB), ("-qtest", QTEST), ("-qmp", QMP)):
+                command += [option, f"unix:{name},server=on,wait=off"]
+            command += ["-accel", "tcg", "-qtest-log", "none"]
+        command += [*(["-S"] if wait else []), *self._extra]
         if shutil.which("setpriv"):  # QEMU must not outlive whoever supervises it
             command = ["setpriv", "--pdeathsig", "KILL", *command]
         output.detail("$ " + " ".join(command))
@@ -314,6 +357,8 @@ class Emulator:
 
     def _count_reset(self) -> None:
         self.resets += 1
+        if self._probe:
+            self._probe.notice("reset")
         now = time.monotonic()
         self._reset_times = [t for t in self._reset_times if now - t < _STORM_S] + [now]
         if len(self._reset_times) > _STORM_RESETS and not self._stopping:
@@ -337,6 +382,11 @@ class Emulator:
             self._count_reset()
             return True
         said = self.state.complaint() or f"no message, exit status {status}"
+        if "Lockup" in said and self._probe:
+            self._held = True
+            self._probe.notice("the CPU locked up and is held: flash it, or reset it to try again")
+            (self.state.folder / QEMU_LOG).unlink(missing_ok=True)
+            return True
         hint = f"all of QEMU's messages are in {self.state.folder / QEMU_LOG}"
         if "Lockup" in said:
             said = "the CPU locked up: a fault inside the fault handler, or no code at all"

@@ -14,6 +14,7 @@ from unitool.errors import EmulatorError
 from unitool.formats.retained import CAUSE_OFFSET, ResetCause, ResetReason
 
 CONSOLE = "console.sock"
+QMP, GDB, QTEST = "qmp", "gdb.sock", "qtest.sock"  # what a debug probe talks to
 LOCK = "lock"
 QEMU_LOG = "qemu.log"
 _CHUNK = bytes([0xFF]) * (1 << 20)
@@ -53,7 +54,8 @@ class State:
                 holder = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
                 raise EmulatorError(
                     f"the {self.board.name} in {self.folder} is running (process {holder})",
-                    "leave that run first (Ctrl-] there), then try again",
+                    "switch it off first: Ctrl-] in its unitool run, or unitool emulate "
+                    f"-b {self.board.name} --off",
                 ) from None
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -109,6 +111,10 @@ class State:
             self.write(area.offset, code.ljust(area.size, erased))
         else:
             (self.folder / self._emulator.boot_file).write_bytes(code)
+
+    def blank_boot(self) -> None:
+        """Leave nothing that runs where the bootloader would."""
+        self.write_boot(bytes([self.board.flash.erased_value]) * self.board.memory.boot.size)
 
     def empty_ram(self) -> None:
         """Forget what RAM held, as without power."""
