@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import tomllib
 from collections import Counter
@@ -18,8 +19,12 @@ TESTS = tuple(
 )
 # What encodes here is decoded by a device, and the other way round: tests stand in for devices.
 FORMATS = ROOT / "tools/unitool/formats"
-# Modules that are found by their names, as each command is.
-BY_NAME = ROOT / "tools/unitool/commands"
+# Modules that are found by their names, as each command and each runner is.
+BY_NAME = {
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("commands/*.py", "runners/by_*.py")
+    for path in (ROOT / "tools/unitool").glob(pattern)
+}
 # Where modules are run from, by path or by name.
 RUNNERS = ("Makefile", "pyproject.toml", "tools/lint.py")
 # What nobody mentions, each with the reason.
@@ -52,9 +57,10 @@ def _words(tree: ast.AST) -> Counter[str]:
 
 @cache
 def _used(*folders: str) -> Counter[str]:
-    """Every name that this code reads, and the scripts of pyproject.toml."""
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    found = Counter(target.partition(":")[2] for target in scripts.values())
+    """Every name that this code reads, and the entry points of pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = (project["scripts"], *project.get("entry-points", {}).values())
+    found = Counter(target.partition(":")[2] for group in groups for target in group.values())
     for tree in _trees(*folders).values():
         found += _words(tree)
     return found
@@ -68,6 +74,28 @@ def _is_called_from_outside(node: Node) -> bool:
         ast.unparse(d).partition("(")[0].rpartition(".")[2] not in plain
         for d in getattr(node, "decorator_list", [])
     )
+
+
+def _overriding(tree: ast.Module) -> set[Node]:
+    """Methods of classes made from a library's: those that it has too, and calls."""
+    origin = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    found: set[Node] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for base in (b.id for b in node.bases if isinstance(b, ast.Name) and b.id in origin):
+            module, name = origin[base]
+            if module.partition(".")[0] not in ("unitool", "ota_server", "demo"):
+                theirs = dir(getattr(importlib.import_module(module), name))
+                found |= {
+                    m for m in node.body if isinstance(m, Node) and set(_names(m)) & {*theirs}
+                }
+    return found
 
 
 def _names(node: Node) -> list[str]:
@@ -107,7 +135,7 @@ def _idle() -> Iterator[tuple[str, str]]:
         used = _used(*FOLDERS)
         if path.is_relative_to(FORMATS):
             used = used + _used(*TESTS)
-        skipped = _of_a_format(tree, path)
+        skipped = _of_a_format(tree, path) | _overriding(tree)
         for node in _defined(tree):
             own = _words(node)  # of a function that calls itself
             for name in _names(node):
@@ -145,7 +173,7 @@ def test_somebody_imports_each_module() -> None:
         place = path.relative_to(ROOT).as_posix()
         name = place.removeprefix("tools/").removesuffix(".py").replace("/", ".")
         is_run = re.search(rf"\b({re.escape(place)}|{re.escape(name)})(?![\w.])", runners)
-        is_found = path.name in {"__init__.py", "__main__.py"} or path.is_relative_to(BY_NAME)
+        is_found = path.name in {"__init__.py", "__main__.py"} or place in BY_NAME
         if name not in imported and not is_run and not is_found:
             idle.append(place)
     assert not idle, "\n".join(idle)
