@@ -72,6 +72,8 @@ BAD = {
     "erased_value": ("erased_value = 0xFF", "erased_value = 1", "flash.erased_value: 0x1 is neit"),
     "erase_bytes": ("erase_bytes = 4096", "erase_bytes = 5000", "flash.regions[0].erase_bytes"),
     "flash_end": ("base = 0x2100_0000", "base = 0xFFFF_0000", "flash.regions: the flash ends"),
+    "runner": ('default = "file"', 'default = "magic"', "runner.default: there is no runner"),
+    "runner_key": ('default = "file"', 'default = "file"\nx = 1', "runner.x: unknown key"),
     "flag": ("stalls = false", "stalls = 0", "flash.stalls: must be true or false"),
     "retained_small": ("retained = 0x400", "retained = 0x200", "memory.ram.retained: 0x200"),
     "retained_odd": ("retained = 0x400", "retained = 0x401", "memory.ram.retained: 0x401"),

@@ -71,7 +71,7 @@ def test_other_slot_is_started_when_the_current_one_is_spoiled(device: Device) -
 def test_newer_keyset_counts_and_none_below_it(device: Device, key_folder: KeyFolder) -> None:
     board = device(HELLO)
     app = apps.load(ROOT / HELLO)
-    params = flashing.boot_params(board.state)
+    params = flashing.boot_params(board.state.read_boot())
     assert params is not None
     first = keysets.verify(params.keyset, params.root, params.spare).keyset
     newer = keysets.Keyset(

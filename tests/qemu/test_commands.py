@@ -73,7 +73,7 @@ def test_run_and_flash_in_a_fresh_folder(app: Path, board: Board) -> None:
     terminal.expect("flashed slot A")
     terminal.expect(f"hello from {board.name}")
     refused = unitool(app, "flash", "-b", board.name)
-    assert refused.returncode == 1 and "is running" in refused.stderr
+    assert refused.returncode == 16 and "is running" in refused.stderr
     terminal.type(LEAVE)
     assert terminal.wait() == 0
     done = unitool(app, "flash", "-b", board.name, "--slot", "B")

@@ -1,4 +1,4 @@
-"""Errors are one sentence and a hint; exit codes are 0, 1 and 2."""
+"""Errors are one sentence and a hint; exit codes are 0, 1 and 2, and more for flash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from unitool import cli, paths, scaffold
+from unitool import cli, errors, paths, scaffold
 
 UNITOOL = str(Path(sys.executable).parent / "unitool")
 
@@ -30,6 +30,14 @@ def _run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[st
 def test_wrong_usage_exits_with_2() -> None:
     assert _run("nonesuch").returncode == 2
     assert _run("doctor", "--nonesuch").returncode == 2
+
+
+def test_each_failure_of_flash_has_an_exit_code_that_the_manual_names() -> None:
+    kinds = [k for k in vars(errors).values() if isinstance(k, type)]
+    codes = [k.exit_code for k in kinds if issubclass(k, errors.FlashError)]
+    assert len(set(codes)) == len(codes) > 4 and 2 not in codes
+    told = (paths.checkout() / "docs/flashing.md").read_text()
+    assert not [code for code in codes if f"| {code} |" not in told]
 
 
 def test_doctor_finds_everything_here_and_speaks_json() -> None:

@@ -124,6 +124,7 @@ class Board:
     flash: Flash
     layout: dict[str, Area]
     emulator: Emulator | None
+    runner: str  # how unitool flash reaches it, unless it is told otherwise
 
     @property
     def word_bytes(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from unitool import paths, strict_toml
+from unitool import paths, runners, strict_toml
 from unitool.board_model import (
     BODY_OFFSET,
     Area,
@@ -95,6 +95,7 @@ def read(folder: Path) -> Board:
     memory = _memory(top.table("memory"))
     layout = _layout(top.table("layout"), flash)
     _check_boot_area(top, layout, flash, memory)
+    emulator = _emulator(top.table("emulator")) if top.has("emulator") else None
     board = Board(
         name=folder.name,
         dir=folder,
@@ -108,12 +109,13 @@ def read(folder: Path) -> Board:
         memory=memory,
         flash=flash,
         layout=layout,
-        emulator=_emulator(top.table("emulator")) if top.has("emulator") else None,
+        emulator=emulator,
+        runner=_runner(top, "file" if emulator else "gdb"),
     )
     if not _NAME.fullmatch(board.name):
         about.fail("name", f"the folder {folder.name!r} is no name: use a-z, 0-9 and -")
     about.finish("summary, arch, cpu, chip, drivers, clk_hz, irqs")
-    top.finish("board, memory, flash, layout, emulator")
+    top.finish("board, memory, flash, layout, runner, emulator")
     return board
 
 
@@ -251,6 +253,17 @@ def _check_boot_area(top: Table, layout: dict[str, Area], flash: Flash, memory: 
     expected = Area(offset=memory.boot.base - flash.base, size=memory.boot.size) if inside else None
     if layout.get("boot") != expected:
         top.fail("layout.boot", "does not say the same as memory.boot")
+
+
+def _runner(top: Table, otherwise: str) -> str:
+    if not top.has("runner"):
+        return otherwise
+    table = top.table("runner")
+    name = table.text("default")
+    if name not in runners.names():
+        table.fail("default", f"there is no runner {name!r}, but {', '.join(runners.names())}")
+    table.finish("default")
+    return name
 
 
 def _emulator(table: Table) -> Emulator:

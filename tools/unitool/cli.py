@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from unitool import output
-from unitool.errors import UnitoolError, UsageError
+from unitool.errors import UnitoolError
 
 # What a machine refuses and its user can mend; any other OSError is a bug and keeps its traceback.
 _REFUSED = {
@@ -60,7 +60,8 @@ class _Lazy(click.Group):
 def command(verbose: bool, as_json: bool) -> None:
     """Build, sign, flash, watch and update firmware for connected ARM and RISC-V devices.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage. -v and --json may also stand behind the command.
+    Exit codes: 0 done, 1 failed, 2 wrong usage; flash tells more apart (docs/flashing.md). -v and
+    --json may also stand behind the command.
     """
     output.configure(verbose=verbose, as_json=as_json)
 
@@ -88,7 +89,7 @@ def _fail(error: UnitoolError) -> NoReturn:
     click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
     if error.hint:
         click.echo(click.style("  hint: ", fg="cyan") + error.hint, err=True)
-    sys.exit(2 if isinstance(error, UsageError) else 1)
+    sys.exit(error.exit_code)
 
 
 def _globals_first(arguments: list[str]) -> list[str]:

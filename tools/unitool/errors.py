@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 
 class UnitoolError(Exception):
     """Something the user can mend: `message` says what is wrong, `hint` what to do next."""
+
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, hint: str) -> None:
         """Both are single sentences without a trailing newline."""
@@ -17,7 +20,9 @@ class UnitoolError(Exception):
 
 
 class UsageError(UnitoolError):
-    """The call itself is wrong (exit code 2)."""
+    """The call itself is wrong."""
+
+    exit_code = 2
 
 
 class BoardError(UnitoolError):
@@ -59,6 +64,30 @@ class EmulatorError(UnitoolError):
 
 class FlashError(UnitoolError):
     """Writing to a board failed or was refused."""
+
+
+class ImageTooLargeError(FlashError):
+    """The image does not fit the slot."""
+
+    exit_code = 14
+
+
+class ForeignKeyError(FlashError):
+    """The image is signed with a key that the board's keyset does not hold."""
+
+    exit_code = 15
+
+
+class BoardRunsError(FlashError):
+    """An emulated board's files cannot be changed while it is on."""
+
+    exit_code = 16
+
+
+class VerifyError(FlashError):
+    """What was written reads back otherwise."""
+
+    exit_code = 18
 
 
 class ServerError(UnitoolError):

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes an emulated board's flash files, as a programmer would: slot, bootloader, journal."""
+"""Puts images into slots: which one, whether the board would start it, and the journal's record."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unitool import paths, verify
-from unitool.boards import Area, Board
-from unitool.errors import EmulatorError, FlashError, FormatError
+from unitool import runners, verify
+from unitool.boards import Board
+from unitool.errors import FlashError, ForeignKeyError, FormatError, ImageTooLargeError
 from unitool.formats import flash as stored
-from unitool.formats import image, records, relocation
+from unitool.formats import image, keyset, records, relocation
 from unitool.formats.journal import Journal
+from unitool.formats.reasons import SignatureError
 from unitool.formats.version import Version
-from unitool.state import State
+from unitool.runners import Place, Programmer, Segment
 
 SLOT_NAMES = "AB"
+JOURNAL = ("journal_a", "journal_b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,65 +32,79 @@ class Flashed:
 
 
 def flash(
-    board: Board,
-    folder: Path,
-    signed: bytes,
-    *,
-    slot: int | None = None,
-    check: bool = True,
+    board: Board, folder: Path, signed: bytes, *, slot: int | None = None, check: bool = True
+) -> Flashed:
+    """Write an image into an emulated board that is off: `write_image` on its files."""
+    with runners.connect(Place(board=board, state=folder), runners.FILE) as runner:
+        return write_image(Programmer(board, runner), signed, slot, check=check)
+
+
+def write_image(
+    to: Programmer, signed: bytes, slot: int | None = None, *, check: bool = True
 ) -> Flashed:
     """Write a signed image into `slot` and confirm it.
 
-    Bootloader, identity, trust and the other slot stay. Without `slot`: the one that the journal
-    calls confirmed, so that the other keeps what it has. FlashError while the board runs, or if
-    the image is not for this board (`check`: nor for the product that it was provisioned for).
+    Identity, trust and journal stay. Without `slot`: the one that the journal calls confirmed, so
+    that the other keeps what it has. FlashError if the image is not for this board (`check`: nor
+    for the product that it was provisioned for).
     """
-    try:
-        with paths.writing(folder):
-            state = State(board, folder)
-            with state.lock():
-                return _write_image(state, signed, slot, check=check)
-    except EmulatorError as error:
-        raise FlashError(error.message, error.hint) from None
-
-
-def _write_image(state: State, signed: bytes, slot: int | None, *, check: bool) -> Flashed:
-    board = state.board
-    journal = _journal(state)
+    board = to.board
+    journal = Journal.open(
+        to.area(JOURNAL[0]),
+        to.area(JOURNAL[1]),
+        board.flash.program_bytes,
+        board.flash.erased_value,
+    )
     slot = _current_slot(journal) if slot is None else slot
     area = board.slots[slot]
-    found = _checked(state, signed, slot) if check else image.parse(signed, exact=False)
     if len(signed) > area.size:
-        raise FlashError(
+        raise ImageTooLargeError(
             f"image of {len(signed):,} bytes, the slot has {area.size:,}",
             f"unitool size -b {board.name} shows what takes them",
         )
-    _replace(state, area, _placed(board, signed, found, slot))
-    journal.append(
-        records.Slot(
-            state=records.SlotState.CONFIRMED, flags=1, counter=found.counter, digest=found.digest
-        ),
-        key=slot,
-    )
-    for step in journal.steps:
-        sector = board.layout["journal_b" if step.sector else "journal_a"]
-        erased = bytes([board.flash.erased_value]) * sector.size
-        state.write(sector.offset + step.offset, erased if step.data is None else step.data)
+    found = _checked(to, signed, slot) if check else image.parse(signed, exact=False)
+    erased = bytes([board.flash.erased_value])
+    content = _placed(board, signed, found, slot).ljust(area.size, erased)
+    to.write([Segment(board.slot_address(slot), content)])  # verified before it is confirmed
+    _confirm(to, journal, slot, found)
     return Flashed(slot=slot, version=found.version, digest=found.digest, size=len(signed))
 
 
-def _checked(state: State, signed: bytes, slot: int) -> image.Image:
-    board = state.board
-    params = boot_params(state)
+def _confirm(to: Programmer, journal: Journal, slot: int, found: image.Image) -> None:
+    """Append that the slot holds a good image, unless that is the last thing said of slots."""
+    record = records.Slot(
+        state=records.SlotState.CONFIRMED, flags=1, counter=found.counter, digest=found.digest
+    )
+    if journal.slot(slot) != record or _current_slot(journal) != slot:
+        journal.append(record, key=slot)
+        base, layout = to.board.flash.base, to.board.layout
+        to.write(
+            [
+                Segment(base + layout[name].offset, bytes(journal.sectors[sector]))
+                for sector, name in enumerate(JOURNAL)
+            ]
+        )
+
+
+def _checked(to: Programmer, signed: bytes, slot: int) -> image.Image:
+    board = to.board
+    params = boot_params(to.boot())
     policy = verify.Policy(
         vid=params.vid if params else None,
         cid=params.cid if params else None,
+        image_keys=None if params is None else _image_keys(to, params),
         slot_a=board.slot_address(0),
         slot_b=board.slot_address(1),
         slot_bytes=board.slots[slot].size,
     )
     try:
         found = verify.check_image(signed, policy)
+    except SignatureError as error:
+        raise ForeignKeyError(
+            f"this image cannot run here: {error.message}",
+            "sign it with a key that the board's keyset holds (unitool sign), or give the board "
+            f"this product's keyset (unitool provision -b {board.name})",
+        ) from None
     except FormatError as error:
         raise FlashError(f"this image cannot run here: {error.message}", error.hint) from None
     if found.rom_fixed and found.load_addr != board.slot_address(slot):
@@ -98,21 +115,40 @@ def _checked(state: State, signed: bytes, slot: int) -> image.Image:
     return found
 
 
-def boot_params(state: State) -> stored.BootParams | None:
-    """Return what the bootloader was provisioned with; None if it was not."""
-    code = state.read_boot()
+def boot_params(boot: bytes) -> stored.BootParams | None:
+    """Return what a bootloader was provisioned with; None if it was not."""
     try:
-        at = stored.find_boot_params(code)
-        return stored.BootParams.decode(code[at : at + stored.PARAMS_BYTES])
+        at = stored.find_boot_params(boot)
+        return stored.BootParams.decode(boot[at : at + stored.PARAMS_BYTES])
     except FormatError:
         return None
 
 
-def _journal(state: State) -> Journal:
-    layout = state.board.layout
-    sectors = [state.read(layout[n].offset, layout[n].size) for n in ("journal_a", "journal_b")]
-    flash = state.board.flash
-    return Journal.open(sectors[0], sectors[1], flash.program_bytes, flash.erased_value)
+def _image_keys(to: Programmer, params: stored.BootParams) -> tuple[bytes, ...]:
+    """Return the keys of the keyset that counts: of those with a root's signature the highest."""
+    try:
+        development = stored.read_identity(to.area("identity")).development
+    except FormatError:
+        development = False
+    found: list[keyset.Verified] = []
+    for signed in (params.keyset, *_trust_copies(to)):
+        try:
+            found.append(keyset.verify(signed, params.root, params.spare))
+        except FormatError:
+            continue
+    if not found:
+        return ()
+    return tuple(max(found, key=lambda one: one.rank).keyset.image_keys(development))
+
+
+def _trust_copies(to: Programmer) -> Sequence[bytes]:
+    copies = []
+    for name in ("trust_a", "trust_b"):
+        try:
+            copies.append(stored.decode_trust(to.area(name)))
+        except FormatError:
+            continue
+    return copies
 
 
 def _current_slot(journal: Journal) -> int:
@@ -134,8 +170,3 @@ def _placed(board: Board, signed: bytes, found: image.Image, slot: int) -> bytes
     head = len(found.header)
     moved = relocation.apply(found.body, delta)
     return signed[:head] + moved + signed[head + len(moved) :]
-
-
-def _replace(state: State, area: Area, data: bytes) -> None:
-    erased = bytes([state.board.flash.erased_value])
-    state.write(area.offset, data.ljust(area.size, erased))

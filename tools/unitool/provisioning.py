@@ -9,14 +9,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from unitool import build, paths
+from unitool import build, runners
 from unitool.apps import App
 from unitool.boards import Board
 from unitool.errors import FlashError, FormatError
 from unitool.formats import flash, p256
 from unitool.formats.flash import IDENTITY_BYTES, NO_TOKEN, BootParams, Identity, Policy
 from unitool.keys import KeyFolder
-from unitool.state import State
+from unitool.runners import Place, Programmer, Segment
 
 SEED_BYTES = 32
 
@@ -71,27 +71,40 @@ def make_params(app: App, board: Board, keys: KeyFolder, options: Options) -> Bo
 
 
 def provision(
-    board: Board, state_dir: Path, keys: KeyFolder, app: App, options: Options
+    board: Board,
+    state_dir: Path,
+    keys: KeyFolder,
+    app: App,
+    options: Options,
 ) -> Provisioned:
-    """Write identity and bootloader of an emulated board; a device keeps the key it has.
+    """Write identity and bootloader of an emulated board that is off.
 
     Slots, trust and journal stay as they are.
     """
     code = build.build_boot(board).bin.read_bytes()
     params = make_params(app, board, keys, options)
-    filled = flash.fill_boot_params(code, params)
-    with paths.writing(state_dir):
-        state = State(board, state_dir)
-        with state.lock():
-            identity, new = _provide_identity(state, options)
-            state.write_boot(filled)
+    with runners.connect(Place(board=board, state=state_dir), runners.FILE) as runner:
+        to = Programmer(board, runner)
+        identity, new = write_identity(to, options)
+        write_boot(to, code, params)
     return Provisioned(identity=identity, params=params, new=new)
 
 
-def _provide_identity(state: State, options: Options) -> tuple[Identity, bool]:
-    """Keep the identity, append a changed one, or write the first."""
-    area = state.board.layout["identity"]
-    content = state.read(area.offset, area.size)
+def write_boot(to: Programmer, code: bytes, params: BootParams) -> None:
+    """Write the bootloader, filled in. FlashError if there is no room for it."""
+    filled, room = flash.fill_boot_params(code, params), to.board.memory.boot
+    if len(filled) > room.size:
+        raise FlashError(
+            f"bootloader of {len(filled):,} bytes, room for {room.size:,}",
+            f"unitool size --boot -b {to.board.name} shows what takes them",
+        )
+    erased = bytes([to.board.flash.erased_value])
+    to.write([Segment(room.base, filled.ljust(room.size, erased))])
+
+
+def write_identity(to: Programmer, options: Options) -> tuple[Identity, bool]:
+    """Keep the identity, append a changed one, or write the first: which, and whether it is new."""
+    content = to.area("identity")
     try:
         now = None if options.new_identity else flash.read_identity(content)
     except FormatError:
@@ -105,7 +118,7 @@ def _provide_identity(state: State, options: Options) -> tuple[Identity, bool]:
     else:
         wanted = _changed(now, options)
     if wanted != now:
-        _append_identity(state, content, wanted, erase=options.new_identity)
+        _append_identity(to, content, wanted, erase=options.new_identity)
     return wanted, now is None
 
 
@@ -120,15 +133,15 @@ def _changed(now: Identity, options: Options) -> Identity:
     )
 
 
-def _append_identity(state: State, content: bytes, wanted: Identity, *, erase: bool) -> None:
+def _append_identity(to: Programmer, content: bytes, wanted: Identity, *, erase: bool) -> None:
     """Put a record at the first blank place, as the device itself would."""
-    area, erased = state.board.layout["identity"], state.board.flash.erased_value
+    area, erased = to.board.layout["identity"], to.board.flash.erased_value
     if erase:
         content = bytes([erased]) * area.size
-        state.write(area.offset, content)
     blank = bytes([erased]) * IDENTITY_BYTES
     for at in range(0, area.size - IDENTITY_BYTES + 1, IDENTITY_BYTES):
         if content[at : at + IDENTITY_BYTES] == blank and not content[at:].strip(blank[:1]):
-            state.write(area.offset + at, wanted.encode())
+            content = content[:at] + wanted.encode() + content[at + IDENTITY_BYTES :]
+            to.write([Segment(to.board.flash.base + area.offset, content)])
             return
     raise FlashError("the identity area is full", "unitool provision --new-identity")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from unitool.boards import Board, Emulator
+from unitool.board_model import Board, Emulator
 from unitool.errors import EmulatorError
 from unitool.formats.retained import CAUSE_OFFSET, ResetCause, ResetReason
 
@@ -42,6 +42,21 @@ class State:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in files:
             _create_erased(self.folder / name, self._file_bytes, board.flash.erased_value)
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether somebody holds the board in `folder`: it is on, or being written."""
+        try:
+            descriptor = os.open(folder / LOCK, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     @contextmanager
     def lock(self) -> Iterator[int]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from serial.tools import list_ports
 
-from unitool import boards, monitor, options
-from unitool.errors import UsageError
+from unitool import boards, monitor, options, watching
 
 
 @click.command()
@@ -20,7 +18,7 @@ from unitool.errors import UsageError
     "--baud",
     type=click.IntRange(1),
     metavar="N",
-    default=115200,
+    default=watching.BAUD,
     show_default=True,
     help="Bits per second.",
 )
@@ -59,7 +57,7 @@ def command(
         def opener() -> monitor.Port:
             return monitor.UnixPort(where)
     else:
-        url = port or _only_port()
+        url = port or watching.only_port()
         name = url
 
         def opener() -> monitor.Port:
@@ -85,12 +83,3 @@ class _Nothing:
 
     def __exit__(self, *_: object) -> None:
         return None
-
-
-def _only_port() -> str:
-    ports = [p.device for p in list_ports.comports()]
-    if len(ports) == 1:
-        return str(ports[0])
-    if not ports:
-        raise UsageError("no serial port found", "plug the board in, or name one with --port")
-    raise UsageError(f"several serial ports: {', '.join(ports)}", "choose one with --port")

@@ -8,16 +8,12 @@ from pathlib import Path
 
 import click
 
-from unitool import apps, boards, development, flashing, options, output, provisioning
+from unitool import apps, boards, development, flashing, options, output, provisioning, watching
 from unitool.apps import App
 from unitool.boards import Board
 from unitool.development import Wishes
-from unitool.emulator import ConsolePort, Debug, Emulator
+from unitool.emulator import Debug, Emulator
 from unitool.errors import UsageError
-from unitool.monitor import Monitor
-
-_GDB = "gdb-multiarch"
-HTTP = 80
 
 
 def _regex(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -103,21 +99,14 @@ def command(
     folder = state or app.dir / "build" / board.name / "state"
     if not no_build:
         _prepare(app, board, folder, server, counter)
-    ports = forward or ((HTTP,) if any(c.startswith("net/") for c in app.components) else ())
+    ports = forward or watching.ports(app)
     debug = Debug(port=gdb_port, wait=True) if gdb else None
     emulator = Emulator(board, folder, forward=ports, debug=debug)
     with emulator:
         if expect is not None:
             output.say(f"console: {emulator.console.expect(expect, timeout)[0]}")
             return
-        _tell(app, emulator)
-        port = ConsolePort(emulator)
-        Monitor(
-            open_port=lambda: port,
-            name=f"{board.name}'s console",
-            search=[app.dir / "build"],
-            reconnect=False,
-        ).run(until=lambda: not emulator.running and port.drained)
+        watching.watch(app, emulator)
 
 
 def _choose(name: str | None, extra: tuple[Path, ...]) -> Board:
@@ -140,13 +129,3 @@ def _prepare(app: App, board: Board, state: Path, server: str | None, counter: i
         output.say(f"provisioned device {done.device.identity.device_id.hex()}")
     slot = flashing.SLOT_NAMES[done.flashed.slot]
     output.say(f"flashed slot {slot}: {done.flashed.size:,} bytes")
-
-
-def _tell(app: App, emulator: Emulator) -> None:
-    for guest, host in emulator.ports.items():
-        what = f"http://127.0.0.1:{host}/" if guest == HTTP else f"127.0.0.1:{host}"
-        output.say(f"{what} is port {guest} of the board")
-    if emulator.gdb_port is not None:
-        elf = app.dir / "build" / emulator.board.name / f"{app.name}.elf"
-        output.say(f"waiting for: {_GDB} {elf} -ex 'target remote 127.0.0.1:{emulator.gdb_port}'")
-    output.say(f"console of {emulator.board.name}: Ctrl-] leaves, Ctrl-T h lists the keys")
