@@ -15,7 +15,9 @@ from .sample import body_address
 # name: (text in the good file, what replaces it, what the error says)
 BAD = {
     "unknown_key": ("summary =", "colour = 1\nsummary =", "board.colour: unknown key"),
-    "unknown_table": ("[layout]", "[probe]\nx = 1\n[layout]", "probe: unknown key"),
+    "unknown_table": ("[layout]", "[attic]\nx = 1\n[layout]", "attic: unknown key"),
+    "probe_key": ("[layout]", '[probe]\ntarget = "k64f"\nx = 1\n[layout]', "probe.x: unknown key"),
+    "probe_target": ("[layout]", "[probe]\n[layout]", "probe.target: is missing"),
     "missing_key": ('cpu = "cortex-m3"\n', "", "board.cpu: is missing"),
     "wrong_type": ('cpu = "cortex-m3"', "cpu = 3", "board.cpu: must be a string"),
     "not_toml": ("[layout]", "[layout", "not TOML"),
@@ -72,8 +74,8 @@ BAD = {
     "erased_value": ("erased_value = 0xFF", "erased_value = 1", "flash.erased_value: 0x1 is neit"),
     "erase_bytes": ("erase_bytes = 4096", "erase_bytes = 5000", "flash.regions[0].erase_bytes"),
     "flash_end": ("base = 0x2100_0000", "base = 0xFFFF_0000", "flash.regions: the flash ends"),
-    "runner": ('default = "file"', 'default = "magic"', "runner.default: there is no runner"),
-    "runner_key": ('default = "file"', 'default = "file"\nx = 1', "runner.x: unknown key"),
+    "runner": ('default = "pyocd"', 'default = "magic"', "runner.default: there is no runner"),
+    "runner_key": ('default = "pyocd"', 'default = "pyocd"\nx = 1', "runner.x: unknown key"),
     "flag": ("stalls = false", "stalls = 0", "flash.stalls: must be true or false"),
     "retained_small": ("retained = 0x400", "retained = 0x200", "memory.ram.retained: 0x200"),
     "retained_odd": ("retained = 0x400", "retained = 0x401", "memory.ram.retained: 0x401"),

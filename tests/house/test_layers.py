@@ -41,6 +41,7 @@ MAY_INCLUDE = {
 # What no file of ours is, by name or by the first part of the path.
 FOREIGN = {
     "layout.h": "generated",
+    "flash_device.h": "generated",
     "app.h": "generated",
     "param": "generated",
     "lwip": "lwip",

@@ -123,7 +123,7 @@ def test_each_refusal_has_its_sentence_hint_and_exit_code(desk: Desk, tmp_path: 
         emulator.console.expect("hello from", 20)
         done = desk.flash("--runner", "file")
         assert done.returncode == 16 and "is running" in done.stderr, done.stderr
-        assert "leave that run first" in done.stderr
+        assert "switch it off first" in done.stderr
 
 
 def test_monitor_goes_on_to_the_console(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SLOTS = Path("firmware/slots")
 DRIVERS = Path("hal/drivers")
+FLASH_ALGO = Path("hal/flash_algo")  # what debuggers call; no image has it
 # A driver's own. In firmware nothing may use it, so there it is a place that no campaign knows.
 _RAW = r"\w+->(?:program|erase)"
 # Of the ways to open a journal the one that only reads.
@@ -73,8 +74,9 @@ def _reaching(files: Iterable[Path], start: Iterable[str]) -> set[str]:
 def primitives(root: Path = ROOT) -> frozenset[str]:
     """Return the functions of hal, but for its drivers, and of boards that change flash."""
     files = [path for folder in ("hal", "boards") for path in (root / folder).rglob("*.[ch]")]
-    drivers = root / DRIVERS
-    return frozenset(_reaching((p for p in files if not p.is_relative_to(drivers)), ()))
+    apart = (root / DRIVERS, root / FLASH_ALGO)
+    inside = (p for p in files if not any(p.is_relative_to(folder) for folder in apart))
+    return frozenset(_reaching(inside, ()))
 
 
 PRIMITIVES = primitives()

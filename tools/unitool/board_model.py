@@ -125,6 +125,7 @@ class Board:
     layout: dict[str, Area]
     emulator: Emulator | None
     runner: str  # how unitool flash reaches it, unless it is told otherwise
+    pyocd_target: str | None  # what pyOCD calls it, where it knows it by itself
 
     @property
     def word_bytes(self) -> int:

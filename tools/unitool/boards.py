@@ -111,12 +111,19 @@ def read(folder: Path) -> Board:
         layout=layout,
         emulator=emulator,
         runner=_runner(top, "file" if emulator else "gdb"),
+        pyocd_target=_probe(top.table("probe")) if top.has("probe") else None,
     )
     if not _NAME.fullmatch(board.name):
         about.fail("name", f"the folder {folder.name!r} is no name: use a-z, 0-9 and -")
     about.finish("summary, arch, cpu, chip, drivers, clk_hz, irqs")
-    top.finish("board, memory, flash, layout, runner, emulator")
+    top.finish("board, memory, flash, layout, runner, emulator, probe")
     return board
+
+
+def _probe(table: Table) -> str:
+    target = table.text("target")
+    table.finish("target")
+    return target
 
 
 def _drivers(about: Table) -> tuple[str, ...]:

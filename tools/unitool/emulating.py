@@ -40,7 +40,7 @@ def serve(emulator: Emulator) -> None:
         contextlib.suppress(_Leave),
         emulator,
         unix_sockets.listen(folder, CONTROL) as listener,
-        powered.announced(_entry(emulator)),
+        powered.announced(entry(emulator)),
     ):
         _tell(emulator)
         _obey(emulator, listener)
@@ -48,12 +48,16 @@ def serve(emulator: Emulator) -> None:
     output.say(f"{emulator.board.name} is off")
 
 
-def _entry(emulator: Emulator) -> Powered:
+def entry(emulator: Emulator) -> Powered:
+    """Return what others must know of a board that is on."""
     board, folder = emulator.board, emulator.state.folder
     return Powered(
         uid=powered.uid(board.name, folder),
         board=board.name,
+        board_dir=str(board.dir.resolve()),
         state=str(folder),
+        arch=board.arch,
+        ram=board.memory.ram.base,
         process=os.getpid(),
         ports={str(guest): host for guest, host in emulator.ports.items()},
     )
@@ -132,7 +136,7 @@ def ask(board: str, state: Path, action: str) -> None:
 def _wait_gone(board: str, state: Path) -> None:
     name = powered.uid(board, state)
     end = time.monotonic() + _ANSWER_S
-    while any(entry.uid == name for entry in powered.boards()):
+    while any(found.uid == name for found in powered.boards()):
         if time.monotonic() > end:
             raise EmulatorError(f"the {board} in {state} does not end", f"look into {state / LOG}")
         time.sleep(_POLL_S / 10)
@@ -150,9 +154,9 @@ def detach(board: str, state: Path, arguments: list[str]) -> Powered:
         )
     end = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < end:
-        for entry in powered.boards():
-            if entry.process == process.pid:
-                return entry
+        for found in powered.boards():
+            if found.process == process.pid:
+                return found
         time.sleep(_POLL_S / 10)
     process.kill()
     said = (state / LOG).read_text(errors="replace")

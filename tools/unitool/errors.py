@@ -66,6 +66,18 @@ class FlashError(UnitoolError):
     """Writing to a board failed or was refused."""
 
 
+class NoProbeError(FlashError):
+    """No debug probe is there."""
+
+    exit_code = 10
+
+
+class SeveralProbesError(FlashError):
+    """More than one debug probe is there, and none was chosen."""
+
+    exit_code = 11
+
+
 class ImageTooLargeError(FlashError):
     """The image does not fit the slot."""
 
@@ -82,6 +94,12 @@ class BoardRunsError(FlashError):
     """An emulated board's files cannot be changed while it is on."""
 
     exit_code = 16
+
+
+class LostConnectionError(FlashError):
+    """The way to the board broke off."""
+
+    exit_code = 17
 
 
 class VerifyError(FlashError):

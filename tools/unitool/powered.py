@@ -26,7 +26,10 @@ class Powered:
 
     uid: str  # of its debug probe; the same at every power-on of this state folder
     board: str
+    board_dir: str  # the folder of its board.toml
     state: str
+    arch: str
+    ram: int  # where RAM starts
     process: int
     ports: dict[str, int]  # TCP ports of the guest, and where they are on 127.0.0.1
 

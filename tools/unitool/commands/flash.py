@@ -58,6 +58,7 @@ PARTS = ("bootloader", "identity", "image")
     type=click.Choice(runners.names()),
     help="How to reach the board, instead of what fits its state.",
 )
+@click.option("--probe", metavar="UID", help="Debug probe, if there are several.")
 @click.option("--no-reset", is_flag=True, help="Leave the board stopped.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written; change nothing.")
 @click.option("--monitor", is_flag=True, help="Go on to the console.")
@@ -72,6 +73,7 @@ def command(
     slot: str | None,
     erase: bool,
     runner: str | None,
+    probe: str | None,
     no_reset: bool,
     dry_run: bool,
     monitor: bool,
@@ -90,7 +92,7 @@ def command(
     signed = _signed(app, board, image) if "image" in chosen else None
     boot = build.build_boot(board).bin.read_bytes() if "bootloader" in chosen else None
     folder = state or app.dir / "build" / board.name / "state"
-    place = Place(board=board, state=folder)
+    place = Place(board=board, state=folder, probe=probe)
     facts: dict[str, object] = {"board": board.name}
     with runners.connect(place, runner) as way:
         to = Programmer(board, way, show=runners.bars, dry_run=dry_run)
