@@ -94,7 +94,7 @@ class Server:
 
     def _serve(self) -> None:
         decoder, answers = Decoder(), iter(self._answers)
-        with self._theirs:
+        with self._theirs, contextlib.suppress(OSError):
             while data := self._theirs.recv(65536):
                 for item in decoder.feed(data):
                     self.heard.append(item)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -101,7 +101,12 @@ def _obey(emulator: Emulator, listener: socket.socket) -> None:
 
 
 def _answer(emulator: Emulator, action: str) -> bytes:
-    actions = {"off": emulator.power_off, "cut": emulator.cut, "reset": emulator.reset}
+    actions: dict[str, Callable[[], None]] = {
+        "off": emulator.power_off,
+        "cut": emulator.cut,
+        "reset": emulator.reset,
+        "hold": lambda: emulator.reset(hold=True),
+    }
     try:
         actions[action]()
     except EmulatorError as error:
@@ -110,7 +115,10 @@ def _answer(emulator: Emulator, action: str) -> bytes:
 
 
 def ask(board: str, state: Path, action: str) -> None:
-    """Switch a board `off`, `cut` its power or `reset` it. EmulatorError if it is not on."""
+    """Switch a board `off`, `cut` its power, `reset` or `hold` it. EmulatorError if it is not on.
+
+    `hold` resets it and keeps its CPU before the first instruction, until `reset`.
+    """
     try:
         connection = unix_sockets.connect(state, CONTROL)
     except OSError:
@@ -129,7 +137,7 @@ def ask(board: str, state: Path, action: str) -> None:
             ) from None
     if "error" in answer:
         raise EmulatorError(answer["error"], answer["hint"])
-    if action != "reset":
+    if action in ("off", "cut"):
         _wait_gone(board, state)
 
 

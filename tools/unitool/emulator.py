@@ -30,6 +30,7 @@ _STOP_S = 5.0
 _PORT_ATTEMPTS = 3
 _STORM_RESETS, _STORM_S = 200, 4.0  # a guest that resets so often does nothing else
 _PORT_TAKEN = "host forwarding rule"
+_SLICE_S = 0.01
 _NEVER_RAN = "prelaunch"  # QEMU's run state of a CPU that is held
 
 
@@ -127,13 +128,29 @@ class Emulator:
         """Cut the power: kill QEMU where it stands."""
         self._stop(signal.SIGKILL)
 
-    def reset(self) -> None:
-        """Press the reset button. A CPU that was held starts."""
-        held = self.qmp("query-status")["status"] == _NEVER_RAN
-        self._held = False
+    def reset(self, *, hold: bool = False) -> None:
+        """Press the reset button. A CPU that was held starts; with `hold` it is, and stays so."""
+        was_held = self._held or self.qmp("query-status")["status"] == _NEVER_RAN
+        before, relaunch = self.resets, self._emulator.relaunch_on_reset
+        self._held = hold
+        if hold and not relaunch:
+            self.qmp("stop")
         self.qmp("system_reset")
-        if held and not self._emulator.relaunch_on_reset:
+        if hold and relaunch:
+            self._wait_held(before)
+        elif was_held and not hold and not relaunch:
             self.qmp("cont")
+
+    def _wait_held(self, resets: int) -> None:
+        end = time.monotonic() + _START_S
+        while time.monotonic() < end:
+            with contextlib.suppress(EmulatorError):  # between two of QEMU's lives
+                if self.resets > resets and self.qmp("query-status")["status"] == _NEVER_RAN:
+                    return
+            time.sleep(_SLICE_S)
+        raise EmulatorError(
+            f"the {self.board.name} did not come back after a reset", "switch it off and on again"
+        )
 
     def port(self, guest: int) -> int:
         """Return the port on 127.0.0.1 behind which the guest's TCP port `guest` is."""

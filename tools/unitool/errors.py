@@ -67,15 +67,21 @@ class FlashError(UnitoolError):
 
 
 class NoProbeError(FlashError):
-    """No debug probe is there."""
+    """Nothing is connected through which the board could be reached."""
 
     exit_code = 10
 
 
 class SeveralProbesError(FlashError):
-    """More than one debug probe is there, and none was chosen."""
+    """More than one board or probe fits, and none was named."""
 
     exit_code = 11
+
+
+class WrongBoardError(FlashError):
+    """What is connected is another chip than board.toml says."""
+
+    exit_code = 12
 
 
 class ImageTooLargeError(FlashError):

@@ -16,11 +16,11 @@ from unitool.errors import BuildError
 _PAGE_BYTES_MAX = 4096
 _RAM_SHARE = 8  # of RAM a page takes at most one part in so many: two pages, code and stack fit
 _FLAGS = (
-    *("-fpie", "-fvisibility=hidden", "-fno-lto", "-g0"),
+    *("-fvisibility=hidden", "-fno-lto", "-g0"),
     "-fno-tree-loop-distribute-patterns",  # a loop that copies stays one: no library is needed
     *("-Wall", "-Wextra", "-Werror"),
 )
-_LINK = ("-nostartfiles", "-pie", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,norelro")
+_LINK = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments")
 
 
 def build(board: Board) -> Path:
@@ -28,7 +28,11 @@ def build(board: Board) -> Path:
     digest = hashlib.sha256()
     for path in _inputs(board):
         digest.update(str(path.name).encode() + path.read_bytes())
-    digest.update("\0".join((*_FLAGS, *_LINK, _device_h(board), layout.layout_h(board))).encode())
+    digest.update(
+        "\0".join(
+            (*_FLAGS, *_LINK, *_place(board), _device_h(board), layout.layout_h(board))
+        ).encode()
+    )
     folder = paths.cache() / "flash_algo"
     target = folder / f"{board.name}-{digest.hexdigest()[:16]}.flm"
     if not target.exists():
@@ -36,6 +40,13 @@ def build(board: Board) -> Path:
         with tempfile.TemporaryDirectory(prefix="unitool-") as scratch:
             paths.replace(target, _compile(board, Path(scratch)))
     return target
+
+
+def _place(board: Board) -> tuple[str, ...]:
+    """Say where the code is to lie: anywhere, or in RAM where the linker cannot leave it open."""
+    if board.arch.startswith("arm"):
+        return ("-fpie", "-pie", "-Wl,-z,norelro", "-Wl,--defsym=algo_base=0")
+    return ("-fno-pie", f"-Wl,--defsym=algo_base={board.memory.ram.base:#x}")
 
 
 def page_bytes(board: Board) -> int:
@@ -59,6 +70,7 @@ def _sources(board: Board) -> list[Path]:
         hal / "flash_algo" / "flash_algo.c",
         hal / "flash.c",
         *(hal / "drivers" / f"{name}.c" for name in drivers),
+        hal / "arch" / board.arch / "cpu.c",
         board.dir / "board.c",
     ]
 
@@ -86,7 +98,12 @@ def _compile(board: Board, scratch: Path) -> bytes:
     result = scratch / "algo.flm"
     command = [
         *(tools.tool("gcc"), *tools.c_flags, *_FLAGS, *(f"-I{folder}" for folder in include)),
-        *(*_LINK, f"-T{hal / 'flash_algo' / 'flash_algo.ld'}", *map(str, _sources(board))),
+        *(
+            *_LINK,
+            *_place(board),
+            f"-T{hal / 'flash_algo' / 'flash_algo.ld'}",
+            *map(str, _sources(board)),
+        ),
         *("-o", str(result)),
     ]
     try:

@@ -21,6 +21,10 @@ class GdbError(UnitoolError):
     """A gdb server refused, said what cannot be understood, or is gone."""
 
 
+class GdbGoneError(GdbError):
+    """The gdb server, or the board behind it, does not answer any more."""
+
+
 class Mark(Enum):
     """What stands between packets."""
 

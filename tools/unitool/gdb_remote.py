@@ -15,6 +15,7 @@ from unitool.gdb_packets import (
     INTERRUPT,
     Decoder,
     GdbError,
+    GdbGoneError,
     Mark,
     Register,
     Stop,
@@ -23,7 +24,7 @@ from unitool.gdb_packets import (
     parse_features,
 )
 
-__all__ = ["GdbError", "GdbRemote", "Register", "Stop", "connect"]
+__all__ = ["GdbError", "GdbGoneError", "GdbRemote", "Register", "Stop", "connect"]
 
 _ANSWER_S = 10.0
 _RESENDS = 3
@@ -61,6 +62,7 @@ class GdbRemote:
         self._acks = True
         self._binary: bool | None = None  # whether X is understood; None: not tried yet
         self._registers: dict[str, Register] | None = None
+        self.was_stopped = True  # no stop was reported that nobody asked for
         told = self._ask(b"qSupported:swbreak+;hwbreak+").split(b";")
         self._features = {name for name in told if name.endswith(b"+")}
         sizes = [part[11:] for part in told if part.startswith(b"PacketSize=")]
@@ -172,7 +174,7 @@ class GdbRemote:
     def _stopped(self) -> Stop:
         stop = self.wait(self._timeout_s)
         if stop is None:
-            raise GdbError(f"the target did not stop within {self._timeout_s:g} s", HINT)
+            raise GdbGoneError(f"the target did not stop within {self._timeout_s:g} s", HINT)
         return stop
 
     # -- the server
@@ -204,6 +206,10 @@ class GdbRemote:
                 return (said + _bytes(answer, "a monitor command")).decode(errors="replace")
             answer = self._answer()
         return said.decode(errors="replace")
+
+    def is_qemu(self) -> bool:
+        """Whether the server is QEMU's own."""
+        return self._ask(b"qqemu.sstepbits") != b""
 
     def detach(self) -> None:
         """Let the target run on and end the session."""
@@ -240,9 +246,10 @@ class GdbRemote:
         while (payload := self._receive(end)) is not None:
             if not is_stop(payload):
                 return payload
+            self.was_stopped = False
             if Stop.parse(payload).exited:
-                raise GdbError("the target is gone: its program ended", HINT)
-        raise GdbError(f"the gdb server did not answer within {self._timeout_s:g} s", HINT)
+                raise GdbGoneError("the target is gone: its program ended", HINT)
+        raise GdbGoneError(f"the gdb server did not answer within {self._timeout_s:g} s", HINT)
 
     def _send(self, payload: bytes) -> None:
         packet = frame(payload)
@@ -253,7 +260,7 @@ class GdbRemote:
         early: list[bytes | Mark] = []
         while (item := self._next(end)) is not Mark.ACK:
             if item is None:
-                raise GdbError("the gdb server does not acknowledge packets", HINT)
+                raise GdbGoneError("the gdb server does not acknowledge packets", HINT)
             if item is Mark.NACK:
                 left -= 1
                 if left < 0:
@@ -300,8 +307,8 @@ class GdbRemote:
             raise _gone() from None
 
 
-def _gone() -> GdbError:
-    return GdbError("the gdb server closed the connection", "see that the board is still on")
+def _gone() -> GdbGoneError:
+    return GdbGoneError("the gdb server closed the connection", "see that the board is still on")
 
 
 def _refusal(answer: bytes) -> str:

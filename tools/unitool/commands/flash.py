@@ -58,7 +58,8 @@ PARTS = ("bootloader", "identity", "image")
     type=click.Choice(runners.names()),
     help="How to reach the board, instead of what fits its state.",
 )
-@click.option("--probe", metavar="UID", help="Debug probe, if there are several.")
+@click.option("--probe", metavar="UID", help="Which of several, as unitool devices lists them.")
+@click.option("--gdb", metavar="HOST:PORT", help="gdb server through which the board is reached.")
 @click.option("--no-reset", is_flag=True, help="Leave the board stopped.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written; change nothing.")
 @click.option("--monitor", is_flag=True, help="Go on to the console.")
@@ -74,6 +75,7 @@ def command(
     erase: bool,
     runner: str | None,
     probe: str | None,
+    gdb: str | None,
     no_reset: bool,
     dry_run: bool,
     monitor: bool,
@@ -92,7 +94,7 @@ def command(
     signed = _signed(app, board, image) if "image" in chosen else None
     boot = build.build_boot(board).bin.read_bytes() if "bootloader" in chosen else None
     folder = state or app.dir / "build" / board.name / "state"
-    place = Place(board=board, state=folder, probe=probe)
+    place = Place(board=board, state=folder, probe=probe, gdb=gdb)
     facts: dict[str, object] = {"board": board.name}
     with runners.connect(place, runner) as way:
         to = Programmer(board, way, show=runners.bars, dry_run=dry_run)
@@ -112,7 +114,9 @@ def command(
         _watch(app, place, is_on=is_on)
     elif not has_boot:
         output.say(f"next: unitool provision -b {board.name}; it has no bootloader yet")
-    elif not is_on and not State.is_held(folder):
+    elif is_on:
+        output.say(f"{board.name} was reset; unitool monitor -b {board.name} shows its console")
+    elif not dry_run and not State.is_held(folder):
         output.say(f"next: unitool run -b {board.name} --no-build")
 
 
@@ -181,7 +185,7 @@ def _write_image(
 
 def _watch(app: App, place: Place, *, is_on: bool) -> None:
     if is_on or place.board.emulator is None or State.is_held(place.state):
-        watching.watch_other(app, place.board, place.state)
+        watching.watch_other(app, place.board, runners.state_of(place))
         return
     with Emulator(place.board, place.state, forward=watching.ports(app)) as emulator:
         watching.watch(app, emulator)
