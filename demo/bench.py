@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
 from tqdm import tqdm
-from unitool import build, output, paths
+from unitool import build, emulating, output, paths, runners
 from unitool.boards import Board
 from unitool.build import Built
+from unitool.runners import Place, Programmer, Segment
 
 from demo import chosen, measure
 from demo.scenario import Scenario
@@ -24,7 +29,7 @@ def main() -> int:
     """Measure every emulated board, or those that $BOARDS names."""
     found = chosen.emulated()
     figures: dict[str, float] = {}
-    steps = [sizes, hello_start, webdemo_start_and_request, update_bytes]
+    steps = [sizes, hello_start, webdemo_start_and_request, update_bytes, flash_throughput]
     with tqdm(total=len(found) * len(steps), disable=not output.is_terminal()) as bar:
         for board in found:
             folder = paths.checkout() / "build/bench" / board.name
@@ -102,6 +107,40 @@ def update_bytes(board: Board, folder: Path) -> Figures:
             ("update", "bytes"): scenario.relay.carried - before,
             ("update", "image_B"): second.image_bytes,
         }
+
+
+def flash_throughput(board: Board, folder: Path) -> Figures:
+    """256 KiB erased, programmed and read back by each runner, and the same a second time."""
+    figures: Figures = {}
+    shutil.rmtree(folder / "flash", ignore_errors=True)
+    for name in dict.fromkeys((runners.FILE, "gdb", board.runner)):
+        state = folder / "flash" / name
+        place = Place(board=board, state=state)
+        with nullcontext() if name == runners.FILE else _on(board, state):
+            for round_ in ("first", "second"):
+                with runners.connect(place, name) as runner:
+                    to = Programmer(board, runner)
+                    to.write([_flash_content(board)])
+                figures[f"flash.{name}", f"{round_}_KB_per_s"] = round(
+                    _FLASH_BYTES / 1000 / to.total.seconds
+                )
+    return figures
+
+
+_FLASH_BYTES = 256 << 10
+
+
+def _flash_content(board: Board) -> Segment:
+    return Segment(board.slot_address(0), random.Random(1).randbytes(_FLASH_BYTES))
+
+
+@contextmanager
+def _on(board: Board, state: Path) -> Iterator[None]:
+    emulating.detach(board.name, state, ["-b", board.name, "--state", str(state)])
+    try:
+        yield
+    finally:
+        emulating.ask(board.name, state, "off")
 
 
 if __name__ == "__main__":

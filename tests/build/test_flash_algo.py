@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flash algorithm of a board as debuggers read it: CMSIS form, by its board.toml and driver."""
+"""The flash algorithm of a board as debuggers read it: CMSIS form, from board.toml and driver."""
 
 from __future__ import annotations
 
