@@ -17,7 +17,7 @@ _CODE = "PrgCode"
 _ERASE, _PROGRAM = 1, 2  # what Init and UnInit are told
 _STACK_BYTES = 1024
 _BUFFER_BYTES_MAX = 1 << 16
-_PAGE = 4096  # an emulator translates code anew when its page is written to
+_PAGE = 4096
 _SLACK_S = 5.0
 _BYTES_PER_S_MIN = 2000  # slower is not programming, but hanging
 
@@ -41,6 +41,10 @@ _ARM = Calls(arguments=("r0", "r1", "r2"), stack="sp", link="lr", trap=b"\x00\xb
 def calls_of(board: Board) -> Calls:
     """Return how the board's CPU calls functions."""
     return _ARM if board.arch.startswith("arm") else _RISCV
+
+
+def _up(value: int, step: int) -> int:
+    return value + -value % step
 
 
 def check_target(board: Board, remote: GdbRemote) -> None:
@@ -71,10 +75,11 @@ class Algorithm:
             for name in ("Init", "UnInit", "EraseSector", "ProgramPage")
         }
         code = elf.contents(section.load)[: section.size]
-        self._trap = ram.base + len(code) + -len(code) % 4
-        self._stack = self._trap + 16 + _STACK_BYTES
-        self._stack -= self._stack % 16
-        self._buffer = self._stack + (-self._stack % _PAGE if ram.size > 16 * _PAGE else 0)
+        # A large RAM has a page between: an emulator runs code slowly that shares one with a trap.
+        page = _PAGE if ram.size > 16 * _PAGE else 16
+        self._stack = ram.base + _up(len(code) + _STACK_BYTES, 16)
+        self._trap = _up(self._stack, page)
+        self._buffer = self._trap + page
         room = min(_BUFFER_BYTES_MAX, ram.end - self._buffer)
         self._room = room - room % board.flash.program_bytes
         if self._room <= 0:
@@ -82,13 +87,13 @@ class Algorithm:
                 f"the RAM of {board.name} has no room for its flash algorithm",
                 "memory.ram in board.toml says how much there is",
             )
-        content = code.ljust(self._trap - ram.base, b"\0") + self._calls.trap
-        remote.write(ram.base, content)
-        if remote.read(ram.base, len(content)) != content:
-            raise WrongBoardError(
-                f"there is no RAM at {ram.base:#x}, or it cannot be written",
-                f"connect a {board.name}, or mend memory.ram in its board.toml",
-            )
+        for at, content in ((ram.base, code), (self._trap, self._calls.trap)):
+            remote.write(at, content)
+            if remote.read(at, len(content)) != content:
+                raise WrongBoardError(
+                    f"there is no RAM at {at:#x}, or it cannot be written",
+                    f"connect a {board.name}, or mend memory.ram in its board.toml",
+                )
         remote.insert(0, self._trap, len(self._calls.trap))
 
     def remove(self) -> None:
