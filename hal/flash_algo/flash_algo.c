@@ -29,14 +29,14 @@ extern HERE const struct relocation algo_relocations[];
 extern HERE const struct relocation algo_relocations_end[];
 
 // Where the words that hold addresses think the code lies: 0 until the first call.
-static uint32_t linked_at;
+static uintptr_t linked_at;
 
 uint32_t Init(uint32_t base, uint32_t clk_hz, uint32_t operation) {
     (void)base, (void)clk_hz, (void)operation;
-    uint32_t moved = (uint32_t)algo_start - linked_at;
+    uintptr_t moved = (uintptr_t)algo_start - linked_at;
     for (const struct relocation *r = algo_relocations; r < algo_relocations_end; r++) {
         if (r->type == R_ARM_RELATIVE) {
-            *(uint32_t *)(algo_start + r->offset) += moved;
+            *(uint32_t *)(algo_start + r->offset) += (uint32_t)moved;
         }
     }
     linked_at += moved;
@@ -48,12 +48,16 @@ uint32_t UnInit(uint32_t operation) {
     return 0;
 }
 
+static uint32_t offset_of(uint32_t address) {
+    return address - (uint32_t)board_flash.base;
+}
+
 uint32_t EraseSector(uint32_t address) {
-    return hal_flash_erase(&board_flash, address - board_flash.base) < 0 ? FAILED : 0;
+    return hal_flash_erase(&board_flash, offset_of(address)) < 0 ? FAILED : 0;
 }
 
 uint32_t ProgramPage(uint32_t address, uint32_t size, const uint8_t *from) {
-    return hal_flash_program(&board_flash, address - board_flash.base, from, size) < 0 ? FAILED : 0;
+    return hal_flash_program(&board_flash, offset_of(address), from, size) < 0 ? FAILED : 0;
 }
 
 // CMSIS, "Flash device description".

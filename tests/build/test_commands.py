@@ -56,7 +56,10 @@ def test_boards_are_listed(tree: Path) -> None:
     assert all(name in shown for name in BOARDS)
 
 
-def test_boards_of_another_folder_are_listed(as_json: None, tree: Path, tmp_path: Path) -> None:
+def test_boards_of_another_folder_are_listed(
+    as_json: None, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # boards/ of the folder where one stands counts too
     folder = tmp_path / "more" / "lab"
     folder.mkdir(parents=True)
     (folder / "board.toml").write_text((tree / "boards/virt-rv32/board.toml").read_text())

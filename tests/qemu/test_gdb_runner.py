@@ -61,6 +61,7 @@ def _held(board: Board, state: Path, slot: int) -> bytes:
     return State(board, state).read(area.offset, area.size)
 
 
+@pytest.mark.every_board
 def test_random_images_and_a_second_time_nothing(board: Board, tmp_path: Path) -> None:
     chance = random.Random(1)
     with _on(board, tmp_path / "state") as place:

@@ -67,7 +67,9 @@ def _read(entry: Path) -> Powered | None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return Powered(**json.load(file))
+            with contextlib.suppress(TypeError):  # written by another version: not ours to use
+                return Powered(**json.load(file))
+            return None
         entry.unlink(missing_ok=True)
     return None
 

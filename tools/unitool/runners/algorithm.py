@@ -31,7 +31,6 @@ class Calls:
     link: str  # return address
     trap: bytes  # where calls return to
     thumb: int = 0  # set in addresses of code
-    width: int = 4  # bytes of a register
 
 
 _RISCV = Calls(arguments=("a0", "a1", "a2"), stack="sp", link="ra", trap=bytes.fromhex("73001000"))
@@ -51,7 +50,7 @@ def check_target(board: Board, remote: GdbRemote) -> None:
     """Raise WrongBoardError if what answers cannot be this board's CPU."""
     calls, found = calls_of(board), remote.registers
     first = found.get(calls.arguments[0])
-    if first is None or first.size != calls.width or calls.link not in found:
+    if first is None or first.size != board.word_bytes or calls.link not in found:
         said = "other registers" if first is None else f"registers of {8 * first.size} bits"
         raise WrongBoardError(
             f"what answers there is no {board.cpu}: it has {said}",
